@@ -1,0 +1,121 @@
+"""Configuration files (TOML) and credentials of the daemons, read strictly: a wrong key is an error."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+_T = TypeVar("_T", str, int, float, bool)
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; the message is one sentence for the user."""
+
+
+class Section:
+    """One TOML table; every key must be read and every read key must have the type asked for."""
+
+    def __init__(self, values: dict[str, object], where: str) -> None:
+        self._values = dict(values)
+        self._where = where
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a TOML file; raise ConfigError if it cannot be read or parsed."""
+        try:
+            return cls(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            msg = f"cannot read the configuration {path}: {error}"
+            raise ConfigError(msg) from error
+
+    def take(self, key: str, kind: type[_T]) -> _T:
+        """Return and consume a value, an int where a float is asked for too; else raise ConfigError."""
+        if key not in self._values:
+            msg = f"{self._where} lacks {key!r}: run the playbook again"
+            raise ConfigError(msg)
+        value = self._values.pop(key)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            msg = f"{self._where}: {key!r} must be of type {kind.__name__}, not {value!r}"
+            raise ConfigError(msg)
+        return value
+
+    def section(self, key: str) -> Section:
+        """Return and consume a sub-table; raise ConfigError if it is missing."""
+        value = self._values.pop(key, None)
+        if not isinstance(value, dict):
+            msg = f"{self._where} lacks the table [{key}]: run the playbook again"
+            raise ConfigError(msg)
+        return Section(value, f"{self._where} [{key}]")
+
+    def done(self) -> None:
+        """Raise ConfigError if a key was not consumed."""
+        if self._values:
+            msg = f"{self._where} has the unknown key {min(self._values)!r}: remove it"
+            raise ConfigError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """How to reach the broker. ``tls_ca`` is the path of a CA file, or empty for a plain connection."""
+
+    host: str
+    port: int
+    username: str
+    tls_ca: str
+
+    @classmethod
+    def parse(cls, section: Section) -> Self:
+        settings = cls(
+            section.take("host", str),
+            section.take("port", int),
+            section.take("username", str),
+            section.take("tls_ca", str),
+        )
+        section.done()
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """How to reach the database: by ``socket`` if not empty, else by ``host`` and ``port``."""
+
+    host: str
+    port: int
+    socket: str
+    user: str
+    tls_ca: str
+
+    @classmethod
+    def parse(cls, section: Section) -> Self:
+        settings = cls(
+            section.take("host", str),
+            section.take("port", int),
+            section.take("socket", str),
+            section.take("user", str),
+            section.take("tls_ca", str),
+        )
+        section.done()
+        return settings
+
+
+def credential(name: str) -> str:
+    """Return a credential that systemd passed (LoadCredential=); raise ConfigError if it did not."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    try:
+        if not directory:
+            raise FileNotFoundError
+        value = (Path(directory) / name).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = (
+            f"the credential {name!r} is missing: start the service by systemd, or set CREDENTIALS_DIRECTORY"
+        )
+        raise ConfigError(msg) from error
+    if not value:
+        msg = f"the credential {name!r} is empty: run the playbook again"
+        raise ConfigError(msg)
+    return value
