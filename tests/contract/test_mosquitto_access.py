@@ -1,0 +1,517 @@
+"""The access model at a real Mosquitto: every forbidden cell is refused, every allowed one delivers.
+
+"Refused" means the broker's reason code says so and nothing is delivered; what proves the silence is a
+barrier behind which a delivered message would have been seen (the allowed cells use the same one).
+"""
+
+from __future__ import annotations
+
+import getpass
+import importlib.util
+import itertools
+import json
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
+
+from ecms import access
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+ROLE = Path(__file__).parents[2] / "roles/mosquitto"
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+PLUGIN = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None)
+WAIT_S = 10
+NOT_AUTHORISED = 135
+NO_SUBSCRIBER = 16
+ADMIN, ADMIN_PASSWORD = "ecms-admin", "admin-for-this-test"
+MARKER = "ecms"
+WRITER = "ecms-writer"
+HOUSEHOLDS = ("a_b", "acb")
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None or PLUGIN is None, reason="mosquitto is not installed")
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROLE / f"library/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+dynsec: Any = load("mosquitto_dynsec")
+dynsec_file: Any = load("mosquitto_dynsec_file")
+EVERYTHING = [
+    {"action": "publish", "effect": "allow", "topic": "#", "match": "pattern"},
+    {"action": "subscribe", "effect": "allow", "topic": "#", "match": "pattern"},
+]
+
+
+def password_of(username: str) -> str:
+    return f"{username}-for-this-test"
+
+
+class Peer:
+    """A client that waits for the broker's answer to everything it does."""
+
+    _serial = itertools.count()
+
+    def __init__(
+        self,
+        port: int,
+        username: str | None,
+        password: str | None = None,
+        *,
+        client_id: str | None = None,
+        will: str | None = None,
+    ) -> None:
+        self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self.ended = threading.Event()
+        self._answers: queue.Queue[list[int]] = queue.Queue()
+        self._connected: queue.Queue[int] = queue.Queue()
+        self._port = port
+        self._client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id or f"test-{next(self._serial)}",
+            protocol=MQTTv5,
+            reconnect_on_failure=False,
+        )
+        if username is not None:
+            self._client.username_pw_set(username, password_of(username) if password is None else password)
+        if will is not None:
+            self._client.will_set(will, b"will", qos=1)
+        self._client.on_connect = lambda _c, _d, _f, reason, _p: self._connected.put(reason.value)
+        self._client.on_subscribe = lambda _c, _d, _m, rs, _p: self._answers.put([r.value for r in rs])
+        self._client.on_unsubscribe = lambda _c, _d, _m, rs, _p: self._answers.put([r.value for r in rs])
+        self._client.on_publish = lambda _c, _d, _m, reason, _p: self._answers.put([reason.value])
+        self._client.on_message = lambda _c, _d, message: self.messages.put((message.topic, message.payload))
+        self._client.on_disconnect = lambda *_: self.ended.set()
+
+    def connect(self) -> int:
+        """Return the reason code of the CONNACK."""
+        self._client.connect("127.0.0.1", self._port)
+        self._client.loop_start()
+        return self._connected.get(timeout=WAIT_S)
+
+    def __enter__(self) -> Self:
+        assert self.connect() == 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def drop(self) -> None:
+        """Stop answering without a DISCONNECT, so that the will is due."""
+        self._client.loop_stop()
+
+    def subscribe(self, topic: str) -> int:
+        self._client.subscribe(topic, qos=1)
+        return self._answers.get(timeout=WAIT_S)[0]
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        self._client.publish(topic, payload, qos=1, retain=retain)
+        return self._answers.get(timeout=WAIT_S)[0]
+
+    def barrier(self) -> None:
+        """Make a round trip; what the broker queued for this client before now has arrived after it."""
+        self._client.unsubscribe(f"barrier/{next(self._serial)}")
+        self._answers.get(timeout=WAIT_S)
+
+    def received(self) -> list[tuple[str, bytes]]:
+        self.barrier()
+        found = []
+        while not self.messages.empty():
+            found.append(self.messages.get())
+        return found
+
+
+class PrivateBroker:
+    """A Mosquitto of our own, on a free port, with the role's plugin file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "dynamic-security.json"
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+
+    def start(self) -> None:
+        tree: dict[str, Any] = json.loads(self.file.read_text()) if self.file.exists() else {}
+        dynsec_file.with_admin(tree, ADMIN, ADMIN_PASSWORD, MARKER)
+        self.file.write_text(json.dumps(tree))
+        self.file.chmod(0o600)
+        config = self._directory / "mosquitto.conf"
+        config.write_text(
+            f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\nallow_anonymous false\n"
+            f"persistence false\nplugin {PLUGIN}\nplugin_opt_config_file {self.file}\nsys_interval 1\n"
+        )
+        assert MOSQUITTO is not None
+        self._process = subprocess.Popen(
+            [MOSQUITTO, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert self._process.poll() is None, "mosquitto did not start"
+                assert time.monotonic() < deadline, "mosquitto does not listen"
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(timeout=WAIT_S)
+
+    def manage(self, work: Callable[[Any], None], *, check_mode: bool = False) -> list[str]:
+        """Run ``work`` as the Ansible module would and return the changes it reports."""
+        with dynsec.Connection("127.0.0.1", self.port, ADMIN, ADMIN_PASSWORD, WAIT_S) as connection:
+            connection.listen(dynsec.RESPONSE_TOPIC)
+            broker = dynsec.Broker(connection, MARKER, check_mode=check_mode)
+            work(broker)
+            changes: list[str] = broker.changes
+            return changes
+
+
+def apply_model(broker: Any) -> None:
+    for slug in HOUSEHOLDS:
+        broker.ensure_client(slug, password_of(slug), access.household_rules(slug), f"household {slug}")
+    broker.ensure_client(WRITER, password_of(WRITER), access.writer_rules(), "writer")
+    broker.ensure_client("observer", password_of("observer"), EVERYTHING, "test")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    server = PrivateBroker(tmp_path_factory.mktemp("mosquitto"))
+    server.start()
+    server.manage(apply_model)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def observer(server: PrivateBroker) -> Iterator[Peer]:
+    with Peer(server.port, "observer") as peer:
+        assert peer.subscribe("#") == 1
+        peer.received()
+        yield peer
+
+
+PUBLISH = [
+    ("a_b", "a_b/sensori", True),
+    ("a_b", "a_b/stato", True),
+    ("a_b", "a_b/homeassistant/sensor/x/config", True),
+    ("a_b", "a_b/conferme", False),
+    ("a_b", "acb/sensori", False),
+    ("a_b", "acb/conferme", False),
+    ("a_b", "a_b_c/sensori", False),
+    ("a_b", "sensori", False),
+    ("a_b", "$SYS/broker/x", False),
+    ("a_b", "$CONTROL/dynamic-security/v1", False),
+    ("acb", "acb/sensori", True),
+    ("acb", "acb/conferme", False),
+    ("acb", "a_b/sensori", False),
+    ("acb", "a_b/conferme", False),
+    (WRITER, "a_b/conferme", True),
+    (WRITER, "acb/conferme", True),
+    (WRITER, "a_b/sensori", False),
+    (WRITER, "a_b/stato", False),
+    (WRITER, "a_b/x/conferme", False),
+    (WRITER, "$CONTROL/dynamic-security/v1", False),
+    (ADMIN, "a_b/sensori", False),
+    (ADMIN, "a_b/conferme", False),
+]
+
+
+@pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
+@pytest.mark.parametrize(("user", "topic", "allowed"), PUBLISH)
+def test_publish(
+    server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool, retain: bool
+) -> None:
+    password = ADMIN_PASSWORD if user == ADMIN else None
+    with Peer(server.port, user, password) as peer:
+        reason = peer.publish(topic, b"cell", retain=retain)
+    assert (topic, b"cell") in observer.received() if allowed else (topic, b"cell") not in observer.received()
+    assert reason == (0 if allowed else NOT_AUTHORISED)
+    with Peer(server.port, "observer") as late:
+        late.subscribe("#")
+        assert ((topic, b"cell") in late.received()) == (allowed and retain)
+    if retain and allowed:
+        observer.publish(topic, b"", retain=True)
+
+
+SUBSCRIBE = [
+    # user, filter, a topic that it would deliver, allowed
+    ("a_b", "a_b/#", "a_b/conferme", True),
+    ("a_b", "a_b/conferme", "a_b/conferme", True),
+    ("a_b", "a_b/+", "a_b/stato", True),
+    ("a_b", "a_b/+/x", "a_b/homeassistant/x", True),
+    ("a_b", "acb/#", "acb/sensori", False),
+    ("a_b", "acb/conferme", "acb/conferme", False),
+    ("a_b", "+/sensori", "a_b/sensori", False),
+    ("a_b", "+/sensori", "acb/sensori", False),
+    ("a_b", "+/#", "acb/sensori", False),
+    ("a_b", "+/+", "acb/stato", False),
+    ("a_b", "#", "acb/sensori", False),
+    ("a_b", "$share/ecms/+/sensori", "acb/sensori", False),
+    ("a_b", "$share/ecms/acb/sensori", "acb/sensori", False),
+    ("a_b", "$share/a_b/#", "acb/sensori", False),
+    ("a_b", "$SYS/#", "$SYS/broker/uptime", False),
+    ("a_b", "$CONTROL/#", "$CONTROL/dynamic-security/v1/response", False),
+    ("acb", "acb/#", "acb/sensori", True),
+    ("acb", "a_b/#", "a_b/sensori", False),
+    ("acb", "a_b/sensori", "a_b/sensori", False),
+    (WRITER, "+/sensori", "a_b/sensori", True),
+    (WRITER, "+/sensori", "acb/sensori", True),
+    (WRITER, "$share/ecms/+/sensori", "acb/sensori", True),
+    (WRITER, "+/stato", "a_b/stato", True),
+    (WRITER, "+/conferme", "a_b/conferme", False),
+    (WRITER, "a_b/sensori", "a_b/sensori", False),
+    (WRITER, "+/#", "a_b/x", False),
+    (WRITER, "#", "a_b/sensori", False),
+    (WRITER, "$share/other/+/sensori", "a_b/sensori", False),
+    (WRITER, "$SYS/#", "$SYS/broker/uptime", False),
+    (ADMIN, "a_b/#", "a_b/sensori", False),
+    (ADMIN, "#", "a_b/sensori", False),
+]
+
+
+@pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
+@pytest.mark.parametrize(("user", "topic_filter", "topic", "allowed"), SUBSCRIBE)
+def test_subscribe(
+    server: PrivateBroker,
+    observer: Peer,
+    user: str,
+    topic_filter: str,
+    topic: str,
+    allowed: bool,
+    retain: bool,
+) -> None:
+    # MQTT 5 sends no retained message to a shared subscription.
+    delivered = allowed and not (retain and topic_filter.startswith("$share/"))
+    password = ADMIN_PASSWORD if user == ADMIN else None
+    inject = not topic.startswith("$")
+    with Peer(server.port, user, password) as peer:
+        if retain and inject:
+            observer.publish(topic, b"cell", retain=True)
+        reason = peer.subscribe(topic_filter)
+        if inject and not retain:
+            observer.publish(topic, b"cell")
+        seen = peer.received()
+    if retain and inject:
+        observer.publish(topic, b"", retain=True)
+    assert reason == (1 if allowed else NOT_AUTHORISED)
+    assert [t for t, _ in seen] == ([topic] if delivered else [])
+
+
+@pytest.mark.parametrize(
+    ("user", "topic", "allowed"),
+    [
+        ("a_b", "a_b/stato", True),
+        ("a_b", "a_b/conferme", False),
+        ("a_b", "acb/stato", False),
+        ("acb", "a_b/stato", False),
+        (WRITER, "a_b/sensori", False),
+    ],
+)
+def test_last_will(server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool) -> None:
+    first = Peer(server.port, user, client_id=f"will-of-{user}", will=topic)
+    reason = first.connect()
+    first.drop()
+    # The same client id takes the session over, which ends the first connection and makes its will due.
+    with Peer(server.port, user, client_id=f"will-of-{user}"):
+        pass
+    assert ((topic, b"will") in observer.received()) == allowed
+    # The broker accepts the connection and drops a forbidden will, or refuses the connection at once.
+    assert reason in ((0,) if allowed else (0, NOT_AUTHORISED))
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [(None, None), ("", ""), ("a_b", ""), ("a_b", "wrong"), ("a_b", password_of("acb")), ("nobody", "x")],
+)
+def test_connection_refused(server: PrivateBroker, user: str | None, password: str | None) -> None:
+    peer = Peer(server.port, user, password)
+    assert peer.connect() in (134, NOT_AUTHORISED)
+    peer.drop()
+
+
+def test_shared_subscription_gets_every_message_once(server: PrivateBroker, observer: Peer) -> None:
+    """A denied client in the group must not swallow a share, as it does under acl_file."""
+    with (
+        Peer(server.port, WRITER) as one,
+        Peer(server.port, WRITER) as two,
+        Peer(server.port, "a_b") as intruder,
+    ):
+        assert one.subscribe("$share/ecms/+/sensori") == 1
+        assert two.subscribe("$share/ecms/+/sensori") == 1
+        assert intruder.subscribe("$share/ecms/+/sensori") == NOT_AUTHORISED
+        sent = [(f"{HOUSEHOLDS[n % 2]}/sensori", b"%d" % n) for n in range(40)]
+        for topic, payload in sent:
+            assert observer.publish(topic, payload) == 0
+        assert sorted(one.received() + two.received()) == sorted(sent)
+        assert intruder.received() == []
+
+
+def test_second_run_changes_nothing(server: PrivateBroker) -> None:
+    assert server.manage(apply_model) == []
+
+
+def test_check_mode_reports_and_changes_nothing(server: PrivateBroker) -> None:
+    before = server.file.read_bytes()
+
+    def work(broker: Any) -> None:
+        broker.ensure_client("new_home", "x", access.household_rules("new_home"))
+        broker.ensure_client("a_b", "other", EVERYTHING, "household a_b")
+        broker.remove_client("acb")
+
+    assert server.manage(work, check_mode=True) == [
+        "role client-new_home created",
+        "client new_home created",
+        "rules of client-a_b changed",
+        "password of a_b set",
+        "client acb deleted",
+        "role client-acb deleted",
+    ]
+    assert server.file.read_bytes() == before
+
+
+def test_rotation_is_detected_and_disconnects_only_that_client(server: PrivateBroker) -> None:
+    def rotate(broker: Any) -> None:
+        broker.ensure_client("a_b", "rotated", access.household_rules("a_b"), "household a_b")
+
+    with Peer(server.port, "a_b") as turned, Peer(server.port, "acb") as other:
+        assert server.manage(rotate) == ["password of a_b set"]
+        assert turned.ended.wait(WAIT_S)
+        other.barrier()
+        assert not other.ended.is_set()
+    assert server.manage(rotate) == []
+    assert Peer(server.port, "a_b").connect() == NOT_AUTHORISED
+    with Peer(server.port, "a_b", "rotated"):
+        pass
+    assert server.manage(apply_model) == ["password of a_b set"]
+
+
+def test_disabled_client_is_enabled_again(server: PrivateBroker) -> None:
+    with dynsec.Connection("127.0.0.1", server.port, ADMIN, ADMIN_PASSWORD, WAIT_S) as connection:
+        connection.listen(dynsec.RESPONSE_TOPIC)
+        command = {"command": "disableClient", "username": "acb"}
+        connection.ask(dynsec.CONTROL_TOPIC, json.dumps({"commands": [command]}))
+    assert Peer(server.port, "acb").connect() == NOT_AUTHORISED
+    assert server.manage(apply_model) == ["client acb enabled", "password of acb set"]
+    with Peer(server.port, "acb"):
+        pass
+
+
+def test_client_comes_and_goes_without_touching_the_others(server: PrivateBroker) -> None:
+    def add(broker: Any) -> None:
+        broker.ensure_client("guest", password_of("guest"), access.household_rules("guest"))
+
+    def remove(broker: Any) -> None:
+        broker.remove_client("guest")
+
+    with Peer(server.port, "acb") as other:
+        assert server.manage(add) == ["role client-guest created", "client guest created"]
+        with Peer(server.port, "guest") as guest:
+            assert guest.publish("guest/sensori", b"1") in (0, NO_SUBSCRIBER)
+            assert server.manage(remove) == ["client guest deleted", "role client-guest deleted"]
+            assert guest.ended.wait(WAIT_S)
+        assert Peer(server.port, "guest").connect() == NOT_AUTHORISED
+        assert server.manage(remove) == []
+        other.barrier()
+        assert not other.ended.is_set()
+
+
+def test_a_client_without_our_mark_is_left_alone(server: PrivateBroker) -> None:
+    with dynsec.Connection("127.0.0.1", server.port, ADMIN, ADMIN_PASSWORD, WAIT_S) as connection:
+        connection.listen(dynsec.RESPONSE_TOPIC)
+        command = {"command": "createClient", "username": "tasmota", "password": "x", "textname": "by hand"}
+        connection.ask(dynsec.CONTROL_TOPIC, json.dumps({"commands": [command]}))
+
+    def take(broker: Any) -> None:
+        broker.ensure_client("tasmota", "x", EVERYTHING)
+
+    def remove(broker: Any) -> None:
+        broker.remove_client("tasmota")
+
+    for work in (take, remove):
+        with pytest.raises(dynsec.DynsecError, match="'tasmota' is not ours"):
+            server.manage(work)
+    with Peer(server.port, "tasmota", "x") as peer:
+        assert peer.publish("a_b/sensori", b"1") == NOT_AUTHORISED
+
+
+def test_restart_keeps_clients_and_a_new_admin_password_counts(tmp_path: Path) -> None:
+    server = PrivateBroker(tmp_path)
+    server.start()
+    server.manage(apply_model)
+    server.stop()
+    tree = json.loads(server.file.read_text())
+    assert dynsec_file.with_admin(tree, ADMIN, ADMIN_PASSWORD, MARKER) == []
+    assert dynsec_file.with_admin(tree, ADMIN, "new", MARKER) == [f"client {ADMIN}: password and role"]
+    server.file.write_text(json.dumps(tree))
+    admin = next(client for client in tree["clients"] if client["username"] == ADMIN)
+    assert dynsec_file.password_matches(admin, "new")
+    assert not dynsec_file.password_matches(admin, ADMIN_PASSWORD)
+    server.start()  # sets the test's admin password again, as a role run with the old value would
+    try:
+        assert server.manage(apply_model) == []
+    finally:
+        server.stop()
+
+
+def test_widened_admin_and_defaults_are_narrowed_again() -> None:
+    tree: dict[str, Any] = {}
+    dynsec_file.with_admin(tree, ADMIN, "x", MARKER)
+    tree["defaultACLAccess"]["subscribe"] = True
+    everything = {"acltype": "subscribePattern", "topic": "#", "priority": 9, "allow": True}
+    tree["roles"][0]["acls"].append(everything)
+    tree["clients"][0]["roles"].append({"rolename": "other"})
+    changes = dynsec_file.with_admin(tree, ADMIN, "x", MARKER)
+    assert changes == [
+        "default access: deny",
+        f"role {ADMIN}: control topic only",
+        f"client {ADMIN}: password and role",
+    ]
+    assert everything not in tree["roles"][0]["acls"]
+
+
+def test_rules_the_plugin_cannot_order_are_refused() -> None:
+    rules = [
+        {"action": "subscribe", "effect": "allow", "topic": "a/#", "match": "pattern"},
+        {"action": "subscribe", "effect": "deny", "topic": "a/x", "match": "literal"},
+    ]
+    with pytest.raises(dynsec.DynsecError, match="before the patterns"):
+        dynsec.acls_of(rules)
+    with pytest.raises(dynsec.DynsecError, match="wildcard"):
+        dynsec.acls_of([{"action": "publish", "effect": "deny", "topic": "+/x", "match": "literal"}])
+
+
+def test_no_broker_is_one_sentence() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        with (
+            pytest.raises(dynsec.DynsecError, match="does not answer"),
+            dynsec.Connection("127.0.0.1", port, "x", "y", 2),
+        ):
+            pass
