@@ -42,7 +42,7 @@ class Flag(IntFlag):
 
 
 NO_FLAGS = Flag(0)
-_ALL_FLAGS = int(~NO_FLAGS)
+_ALL_FLAGS = sum(Flag)
 
 
 class Refusal(StrEnum):
