@@ -111,9 +111,7 @@ def credential(name: str) -> str:
             raise FileNotFoundError
         value = (Path(directory) / name).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        msg = (
-            f"the credential {name!r} is missing: start the service by systemd, or set CREDENTIALS_DIRECTORY"
-        )
+        msg = f"the credential {name!r} is missing: start the service by systemd, or set CREDENTIALS_DIRECTORY"
         raise ConfigError(msg) from error
     if not value:
         msg = f"the credential {name!r} is empty: run the playbook again"

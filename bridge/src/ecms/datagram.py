@@ -100,9 +100,7 @@ def parse(data: bytes, key: bytes) -> Datagram:
         return _parse_v1(data)
     if len(data) != _V2_LENGTH:
         raise DatagramError(Refusal.LENGTH)
-    magic, version, flags, mac, device, rssi, timestamp, sequence, current_ma, firmware, spare = (
-        _V2.unpack_from(data)
-    )
+    magic, version, flags, mac, device, rssi, timestamp, sequence, current_ma, firmware, spare = _V2.unpack_from(data)
     if magic != MAGIC:
         raise DatagramError(Refusal.MAGIC)
     if version != VERSION:

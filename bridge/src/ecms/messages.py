@@ -86,12 +86,8 @@ def decode_reading(payload: bytes) -> Reading:
     flags = message.get("flags", [])
     fail_unless(rssi is None or (type(rssi) is int and -128 <= rssi <= 127), "rssi")  # noqa: PLR2004
     fail_unless(sequence is None or (type(sequence) is int and 0 <= sequence <= _MAX_U32), "seq")
-    fail_unless(
-        isinstance(flags, list) and all(isinstance(f, str) and f in _FLAG_WORDS for f in flags), "flags"
-    )
-    fail_unless(
-        firmware is None or (isinstance(firmware, str) and _firmware_match(firmware) is not None), "firmware"
-    )
+    fail_unless(isinstance(flags, list) and all(isinstance(f, str) and f in _FLAG_WORDS for f in flags), "flags")
+    fail_unless(firmware is None or (isinstance(firmware, str) and _firmware_match(firmware) is not None), "firmware")
     return Reading(
         mac=bytes.fromhex(str(mac).replace(":", "")),
         timestamp=timestamp,  # type: ignore[arg-type]

@@ -156,9 +156,7 @@ class MqttLink:
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_publish = self._published
-        client.on_message = lambda _client, _data, message: self._on_message(
-            message.topic, bytes(message.payload)
-        )
+        client.on_message = lambda _client, _data, message: self._on_message(message.topic, bytes(message.payload))
         return client
 
     def _take_over(self, attempt: _Attempt) -> None:
@@ -203,9 +201,7 @@ class MqttLink:
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        denied = [
-            topic for topic, reason in zip(self._subscriptions, reasons, strict=True) if reason.is_failure
-        ]
+        denied = [topic for topic, reason in zip(self._subscriptions, reasons, strict=True) if reason.is_failure]
         if denied:
             self._throttled.warning(
                 "denied",
@@ -225,9 +221,7 @@ class MqttLink:
     ) -> None:
         if reason.is_failure:
             self.denied_publications += 1
-            self._throttled.warning(
-                "publish", "the broker refuses a publication: %s; run the playbook again", reason
-            )
+            self._throttled.warning("publish", "the broker refuses a publication: %s; run the playbook again", reason)
 
     def _lost(self) -> None:
         if self.up:

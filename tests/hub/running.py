@@ -1,0 +1,104 @@
+"""What tests and the demo ask of a hub that runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from ecms import names
+from machines import Machine
+
+_TUNNEL_TIMEOUT_S = 15
+_DATABASE_SOCKET = "/run/mysqld/mysqld.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub on a test machine; ``secrets`` is the directory beside its inventory."""
+
+    machine: Machine
+    slug: str
+    secrets: Path
+
+    @property
+    def key_file(self) -> Path:
+        return self.secrets / "household_key"
+
+    def udp_port(self) -> int:
+        """Return the port that the hub's own configuration names."""
+        text = self.machine.run(["cat", "/etc/ecms/udp_to_mqtt.toml"]).stdout
+        return int(tomllib.loads(text)["udp"]["port"])
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement as the database's root inside the household's schema and return its rows."""
+        command = ["mariadb", "--batch", "--raw", "--skip-column-names", names.schema_name(self.slug)]
+        output = self.machine.run(command, stdin=sql).stdout
+        return [tuple(line.split("\t")) for line in output.splitlines()]
+
+    def devices(self) -> dict[int, str]:
+        """Return the appliances that the household's database knows."""
+        return {int(number): name for number, name in self.query("SELECT idDevice, nome FROM device")}
+
+    @contextlib.contextmanager
+    def grafana_connection(self) -> Iterator[pymysql.Connection[Any]]:
+        """Connect to the database as the dashboard does, read only, through a tunnel over SSH."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
+        forward = f"127.0.0.1:{port}:{_DATABASE_SOCKET}"
+        # The socket belongs to root's group of clients, so the tunnel needs no account of its own.
+        ssh = self.machine.ssh_args()
+        tunnel = subprocess.Popen([*ssh[:-1], "-N", "-o", "ExitOnForwardFailure=yes", "-L", forward, ssh[-1]])
+        try:
+            password = (self.secrets / f"database_{names.grafana_user(self.slug)}").read_text(encoding="ascii").strip()
+            connection = _connect(port, names.grafana_user(self.slug), password, names.schema_name(self.slug))
+            with connection:
+                yield connection
+        finally:
+            tunnel.terminate()
+            tunnel.wait()
+
+    def status(self, unit: str) -> dict[str, str]:
+        """Return the properties of a systemd unit."""
+        output = self.machine.run(["systemctl", "show", unit]).stdout
+        return dict(line.partition("=")[::2] for line in output.splitlines())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many readings are stored for each MAC (``AA:BB:…``)."""
+        table = names.data_table(self.slug)
+        rows = self.query(f"SELECT HEX(mac), COUNT(*) FROM {table} GROUP BY mac")
+        return {":".join(mac[i : i + 2] for i in range(0, 12, 2)): int(count) for mac, count in rows}
+
+
+def _connect(port: int, user: str, password: str, schema: str) -> pymysql.Connection[Any]:
+    deadline = time.monotonic() + _TUNNEL_TIMEOUT_S
+    while True:
+        try:
+            return pymysql.connect(
+                host="127.0.0.1",
+                port=port,
+                user=user,
+                password=password,
+                database=schema,
+                init_command="SET time_zone = '+00:00'",
+            )
+        except pymysql.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def summary_of(output: str) -> dict[str, Any]:
+    """Return the JSON summary that the simulator prints last."""
+    summary: dict[str, Any] = json.loads(output[output.rindex("\n{") if "\n{" in output else 0 :])
+    return summary
