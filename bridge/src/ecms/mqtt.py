@@ -12,6 +12,7 @@ import selectors
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ _FIRST_RETRY_S = 0.5
 _MAX_RETRY_S = 30.0
 _MAX_PACKETS_A_TURN = 200
 _MAX_BROKER_INFLIGHT = 65535
+_CLOSING_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -75,14 +77,28 @@ class MqttLink:
         self._retry_s = _FIRST_RETRY_S
         self._next_attempt = 0.0
         self._throttled = ThrottledLog(_log)
+        self._window = _MAX_BROKER_INFLIGHT
+        self._in_flight = 0
+        self._queue: deque[tuple[str, bytes, bool]] = deque()
         self.up = False
         self.denied_publications = 0
 
+    @property
+    def room(self) -> int:
+        """How many messages can go out at once; what is published beyond waits for the broker's answers."""
+        if not self.up:
+            return 0
+        return max(0, self._window - self._in_flight - len(self._queue))
+
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Hand a message (QoS 1) to the connection; false if there is none."""
-        if not self.up or self._client is None:
+        client = self._client
+        if not self.up or client is None:
             return False
-        return self._client.publish(topic, payload, qos=1, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        if self._in_flight < self._window:
+            return self._send(client, topic, payload, retain=retain)
+        self._queue.append((topic, payload, retain))
+        return True
 
     def prepare(self, selector: selectors.BaseSelector) -> bool:
         """Keep the registration true; return whether data waits that no selector can see (inside TLS)."""
@@ -123,16 +139,24 @@ class MqttLink:
     def close(self, selector: selectors.BaseSelector, last_words: Will | None = None) -> None:
         """Publish the last words, if any, and disconnect so that the will is not needed."""
         client = self._client
-        if client is not None and self.up:
-            if last_words is not None:
-                client.publish(last_words.topic, last_words.payload, qos=1, retain=True)
-            client.disconnect()
-            deadline = time.monotonic() + 1
-            while client.want_write() and time.monotonic() < deadline:
-                client.loop_write()
         self._unregister(selector)
+        if client is not None and self.up:
+            self._queue.clear()
+            reason = None
+            if last_words is not None:
+                sent = client.publish(last_words.topic, last_words.payload, qos=1, retain=True)
+                if not _drive(client, sent.is_published):
+                    reason = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
+            client.disconnect(reasoncode=reason)
+            _drive(client, lambda: not client.want_write())
         self._client = None
         self.up = False
+
+    def _send(self, client: paho.Client, topic: str, payload: bytes, *, retain: bool) -> bool:
+        if client.publish(topic, payload, qos=1, retain=retain).rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        self._in_flight += 1
+        return True
 
     def _unregister(self, selector: selectors.BaseSelector) -> None:
         if self._registered is not None:
@@ -148,6 +172,8 @@ class MqttLink:
         )
         client.username_pw_set(self._settings.username, self._password)
         client.connect_timeout = _CONNECT_TIMEOUT_S
+        # paho can learn the broker's window only before it connects, so the window is kept here instead.
+        client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
         if self._tls is not None:
             client.tls_set_context(self._tls)
@@ -189,8 +215,9 @@ class MqttLink:
                 reason,
             )
             return
-        limit = getattr(properties, "ReceiveMaximum", _MAX_BROKER_INFLIGHT)
-        client.max_inflight_messages_set(limit)
+        self._window = getattr(properties, "ReceiveMaximum", _MAX_BROKER_INFLIGHT)
+        self._in_flight = 0
+        self._queue.clear()
         client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._subscriptions])
 
     def _subscribed(
@@ -217,8 +244,12 @@ class MqttLink:
         self._on_up()
 
     def _published(
-        self, _client: paho.Client, _data: object, _mid: int, reason: ReasonCode, _properties: Properties
+        self, client: paho.Client, _data: object, _mid: int, reason: ReasonCode, _properties: Properties
     ) -> None:
+        self._in_flight -= 1
+        if self._queue and client is self._client:
+            topic, payload, retain = self._queue.popleft()
+            self._send(client, topic, payload, retain=retain)
         if reason.is_failure:
             self.denied_publications += 1
             self._throttled.warning("publish", "the broker refuses a publication: %s; run the playbook again", reason)
@@ -234,6 +265,23 @@ class MqttLink:
         # Jitter, so that many hubs do not return to a restarted broker in the same instant.
         self._next_attempt = time.monotonic() + self._retry_s * random.uniform(0.5, 1.0)  # noqa: S311
         self._retry_s = min(self._retry_s * 2, _MAX_RETRY_S)
+
+
+def _drive(client: paho.Client, done: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _CLOSING_S
+    while not done() and client.socket() is not None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        with selectors.DefaultSelector() as selector:
+            writing = selectors.EVENT_WRITE if client.want_write() else 0
+            selector.register(client.socket(), selectors.EVENT_READ | writing)  # type: ignore[arg-type]
+            for _key, events in selector.select(left):
+                if events & selectors.EVENT_WRITE:
+                    client.loop_write()
+                if events & selectors.EVENT_READ:
+                    client.loop_read()
+    return done()
 
 
 class _Attempt:
