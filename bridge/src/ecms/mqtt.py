@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import selectors
+import socket
 import ssl
 import threading
 import time
@@ -30,7 +31,7 @@ KEEPALIVE_S = 30
 _CONNECT_TIMEOUT_S = 10.0
 _FIRST_RETRY_S = 0.5
 _MAX_RETRY_S = 30.0
-_MAX_PACKETS_A_TURN = 200
+_MAX_READS_A_TURN = 200
 _MAX_BROKER_INFLIGHT = 65535
 _CLOSING_S = 1.0
 
@@ -121,7 +122,9 @@ class MqttLink:
         if client is None:
             return
         if events & selectors.EVENT_READ:
-            client.loop_read(_MAX_PACKETS_A_TURN)
+            for _ in range(_MAX_READS_A_TURN):
+                if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or not _more_to_read(client.socket()):
+                    break
         if events & selectors.EVENT_WRITE and client.want_write():
             client.loop_write()
 
@@ -265,6 +268,18 @@ class MqttLink:
         # Jitter, so that many hubs do not return to a restarted broker in the same instant.
         self._next_attempt = time.monotonic() + self._retry_s * random.uniform(0.5, 1.0)  # noqa: S311
         self._retry_s = min(self._retry_s * 2, _MAX_RETRY_S)
+
+
+def _more_to_read(sock: paho.SocketLike | None) -> bool:
+    # One loop_read may handle a single packet; without this, every packet would cost a turn of the loop.
+    if sock is None:
+        return False
+    if isinstance(sock, ssl.SSLSocket):
+        return sock.pending() > 0
+    try:
+        return len(sock.recv(1, socket.MSG_PEEK)) > 0  # type: ignore[call-arg]
+    except OSError:
+        return False
 
 
 def _drive(client: paho.Client, done: Callable[[], bool]) -> bool:
