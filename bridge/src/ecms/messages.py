@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 
@@ -14,10 +13,11 @@ MAX_CURRENT_A = 100.0
 
 _mac_match = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}").fullmatch
 _id_match = re.compile(r"[0-9a-z-]{1,40}").fullmatch
-_firmware_match = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}").fullmatch
+_firmware_match = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}").fullmatch
 _FLAG_WORDS = frozenset(flag.name.lower() for flag in Flag if flag.name)
 _MAX_U32 = 2**32 - 1
 _MAX_DEVICE = 255
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class MessageError(ValueError):
@@ -60,7 +60,7 @@ def encode_reading(reading: Reading) -> bytes:
             "flags": list(reading.flags),
             "firmware": reading.firmware,
         }
-    return json.dumps(message, separators=(",", ":")).encode()
+    return _encode(message).encode()
 
 
 def decode_reading(payload: bytes) -> Reading:
@@ -72,38 +72,36 @@ def decode_reading(payload: bytes) -> Reading:
     message_id = message.get("id")
     if message_id is not None and not (isinstance(message_id, str) and _id_match(message_id)):
         raise MessageError("id")
-
-    def fail_unless(good: bool, member: str) -> None:
-        if not good:
-            raise MessageError(member, message_id)
-
-    mac, timestamp, device, amps = (message.get(k) for k in ("mac", "timestamp", "device", "amps"))
-    fail_unless(isinstance(mac, str) and _mac_match(mac) is not None, "mac")
-    fail_unless(type(timestamp) is int and 0 <= timestamp <= _MAX_U32, "timestamp")
-    fail_unless(type(device) is int and 0 <= device <= _MAX_DEVICE, "device")
-    fail_unless(type(amps) in (int, float) and math.isfinite(amps) and 0 <= amps <= MAX_CURRENT_A, "amps")  # type: ignore[arg-type, operator]
-    rssi, sequence, firmware = (message.get(k) for k in ("rssi", "seq", "firmware"))
-    flags = message.get("flags", [])
-    fail_unless(rssi is None or (type(rssi) is int and -128 <= rssi <= 127), "rssi")  # noqa: PLR2004
-    fail_unless(sequence is None or (type(sequence) is int and 0 <= sequence <= _MAX_U32), "seq")
-    fail_unless(isinstance(flags, list) and all(isinstance(f, str) and f in _FLAG_WORDS for f in flags), "flags")
-    fail_unless(firmware is None or (isinstance(firmware, str) and _firmware_match(firmware) is not None), "firmware")
+    mac, amps, flags, firmware = (message.get(k) for k in ("mac", "amps", "flags", "firmware"))
+    if not (isinstance(mac, str) and _mac_match(mac)):
+        raise MessageError("mac", message_id)
+    timestamp = _integer(message, "timestamp", 0, _MAX_U32)
+    device = _integer(message, "device", 0, _MAX_DEVICE)
+    # The comparison comes before float(): an integer of 400 digits is JSON, too, and no float holds it.
+    if not (type(amps) in (int, float) and 0 <= amps <= MAX_CURRENT_A):  # type: ignore[operator]
+        raise MessageError("amps", message_id)
+    if "flags" in message and not (
+        isinstance(flags, list) and all(isinstance(f, str) and f in _FLAG_WORDS for f in flags)
+    ):
+        raise MessageError("flags", message_id)
+    if firmware is not None and not (isinstance(firmware, str) and _firmware_match(firmware)):
+        raise MessageError("firmware", message_id)
     return Reading(
-        mac=bytes.fromhex(str(mac).replace(":", "")),
-        timestamp=timestamp,  # type: ignore[arg-type]
-        device=device,  # type: ignore[arg-type]
+        mac=bytes.fromhex(mac.replace(":", "")),
+        timestamp=timestamp,
+        device=device,
         amps=float(amps),  # type: ignore[arg-type]
         id=message_id,
-        rssi=rssi,  # type: ignore[arg-type]
-        sequence=sequence,  # type: ignore[arg-type]
-        flags=tuple(flags),  # type: ignore[arg-type]
-        firmware=firmware,  # type: ignore[arg-type]
+        rssi=None if message.get("rssi") is None else _integer(message, "rssi", -128, 127),
+        sequence=None if message.get("seq") is None else _integer(message, "seq", 0, _MAX_U32),
+        flags=tuple(flags) if isinstance(flags, list) else (),
+        firmware=firmware,
     )
 
 
 def encode_confirmation(ids: list[str]) -> bytes:
     """Return the JSON list of committed ids."""
-    return json.dumps(ids, separators=(",", ":")).encode()
+    return _encode(ids).encode()
 
 
 def decode_confirmation(payload: bytes) -> list[str]:
@@ -126,9 +124,25 @@ def decode_status(payload: bytes) -> dict[str, object]:
     return status
 
 
+def _integer(message: dict[str, object], member: str, low: int, high: int) -> int:
+    value = message.get(member)
+    if type(value) is float and value.is_integer():
+        value = int(value)  # JSON knows one kind of number: 5.0 is the integer 5
+    if type(value) is int and low <= value <= high:
+        return value
+    raise MessageError(member, message.get("id"))  # type: ignore[arg-type]
+
+
+def _no_json(constant: str) -> object:
+    raise ValueError(constant)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_json).decode
+
+
 def _load(payload: bytes) -> object:
     try:
-        return json.loads(payload)
+        return _decode(payload.decode())
     except (ValueError, RecursionError) as error:
         raise MessageError("json") from error
 
