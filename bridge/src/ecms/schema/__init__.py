@@ -1,0 +1,1 @@
+"""A household's schema: its migrations, calendar, appliances, rights and upkeep."""

@@ -1,0 +1,216 @@
+"""Who may do what in the database: every right is needed, and nothing else is allowed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import pymysql
+import pytest
+from pymysql.constants import ER
+
+from database.fixtures import Home, new_home
+from database.server import Server
+from ecms import names
+from ecms.schema import cli, grants
+from ecms.schema.household import parse_household
+from ecms.schema.migrator import packaged_migrations
+from ecms.session import Session
+
+PASSWORD = "only-for-this-test"
+DENIED = {
+    ER.DBACCESS_DENIED_ERROR,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+    ER.SPECIFIC_ACCESS_DENIED_ERROR,
+}
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Users:
+    """Makes users with given rights and removes them at the end."""
+
+    server: Server
+    names: list[str]
+
+    def make(self, rights: list[grants.Grant]) -> str:
+        user = f"u{os.getpid()}-{next(_numbers)}"
+        self.names.append(user)
+        with closing(self.server.session()) as session, session.cursor() as cursor:
+            cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (user, PASSWORD))
+            for grant in rights:
+                privileges = ", ".join(grant["privileges"])
+                cursor.execute(f"GRANT {privileges} ON {grant['on'].replace('%', '%%')} TO %s@'%%'", (user,))
+        return user
+
+    def session(self, user: str) -> Session:
+        return self.server.session(user, PASSWORD)
+
+    def remove(self) -> None:
+        with closing(self.server.session()) as session, session.cursor() as cursor:
+            for user in self.names:
+                cursor.execute("DROP USER %s@'%%'", (user,))
+
+
+@pytest.fixture
+def users(mariadb: Server) -> Iterator[Users]:
+    made = Users(mariadb, [])
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def pair(mariadb: Server) -> Iterator[tuple[Home, Home]]:
+    """Two households whose names differ only where ``_`` is a wildcard."""
+    with new_home(mariadb, "a_b") as ours, new_home(mariadb, "acb") as theirs:
+        yield ours, theirs
+
+
+def allowed(session: Session, statement: str) -> bool:
+    """Return whether a statement passes the check of rights; what else goes wrong fails the test."""
+    try:
+        with session.cursor() as cursor:
+            cursor.execute(statement)
+    except pymysql.MySQLError as error:
+        if error.args[0] in DENIED:
+            return False
+        if error.args[0] != ER.NO_DEFAULT_FOR_FIELD:
+            raise
+    finally:
+        session.rollback()
+    return True
+
+
+def tables(slug: str) -> list[str]:
+    return [
+        "box",
+        "box_assignment",
+        "calendar",
+        names.data_table(slug),
+        "dead_letter",
+        "device",
+        "device_rating",
+        "energy_consumption",
+        "hub_status",
+        "quarantine",
+        names.rollup_table(slug),
+        "schema_version",
+        "writer_state",
+    ]
+
+
+def column(table: str) -> str:
+    """Return a column that the table has, to name in an INSERT or UPDATE."""
+    return {
+        "box": "mac",
+        "box_assignment": "mac",
+        "calendar": "day",
+        "dead_letter": "slot",
+        "hub_status": "state",
+        "schema_version": "version",
+        "writer_state": "id",
+    }.get(table, "idDevice")
+
+
+def deed(action: str, schema: str, table: str) -> str:
+    place, name = f"{schema}.{table}", column(table)
+    return {
+        "SELECT": f"SELECT {name} FROM {place} LIMIT 1",
+        "INSERT": f"INSERT INTO {place} ({name}) SELECT {name} FROM {place} WHERE 1 = 0",
+        "UPDATE": f"UPDATE {place} SET {name} = {name} WHERE 1 = 0",
+        "DELETE": f"DELETE FROM {place} WHERE 1 = 0",
+        "DROP": f"DROP TABLE {place}",
+        "ALTER": f"ALTER TABLE {place} ADD COLUMN more INT",
+        "CREATE": f"CREATE TABLE {schema}.more (more INT)",
+    }[action]
+
+
+def test_the_writer_has_exactly_its_rights(pair: tuple[Home, Home], users: Users) -> None:
+    home, other = pair
+    user = users.make(grants.writer_grants(home.slug))
+    expected = {
+        names.data_table(home.slug): {"SELECT", "INSERT", "UPDATE"},
+        names.rollup_table(home.slug): {"SELECT", "INSERT", "UPDATE"},
+        "box": {"SELECT", "INSERT", "UPDATE"},
+        "hub_status": {"SELECT", "INSERT", "UPDATE"},
+        "dead_letter": {"SELECT", "INSERT", "UPDATE"},
+        "quarantine": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+        "device": {"SELECT"},
+        "box_assignment": {"SELECT"},
+        "writer_state": {"SELECT", "UPDATE"},
+    }
+    with closing(users.session(user)) as session:
+        for table in tables(home.slug):
+            may = {
+                action
+                for action in ("SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE")
+                if allowed(session, deed(action, home.schema, table))
+            }
+            assert may == expected.get(table, set()), table
+        for table in tables(other.slug):
+            for action in ("SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE"):
+                assert not allowed(session, deed(action, other.schema, table)), (table, action)
+
+
+def test_a_household_reads_its_own_schema_and_no_other(pair: tuple[Home, Home], users: Users) -> None:
+    for home, other in (pair, pair[::-1]):
+        user = users.make(grants.grafana_grants(home.slug))
+        with closing(users.session(user)) as session:
+            for table in tables(home.slug):
+                assert allowed(session, deed("SELECT", home.schema, table)), table
+                for action in ("INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE"):
+                    assert not allowed(session, deed(action, home.schema, table)), (table, action)
+            for table in tables(other.slug):
+                assert not allowed(session, deed("SELECT", other.schema, table)), table
+            assert not allowed(session, "SELECT user FROM mysql.user")
+
+
+def test_an_unescaped_name_would_open_the_neighbour(pair: tuple[Home, Home], users: Users) -> None:
+    """The trap itself, so that the test above is known to be able to fail."""
+    home, other = pair
+    user = users.make([{"on": f"`{home.schema}`.*", "privileges": ["SELECT"]}])
+    with closing(users.session(user)) as session:
+        assert allowed(session, deed("SELECT", other.schema, "device"))
+
+
+def test_the_administrator_can_do_all_the_tool_does(mariadb: Server, users: Users) -> None:
+    user = users.make(grants.admin_grants())
+    with new_home(mariadb, apply=False) as home, closing(users.session(user)) as session:
+        migrations = packaged_migrations()
+        assert cli.apply(session, home.household, migrations)
+        assert cli.apply(session, home.household, migrations) == []
+        home.facts["devices"][0]["name"] = "lavatrice nuova"
+        home.facts["boxes"] = [{"mac": "AA:BB:CC:DD:EE:FF", "device": 1}]
+        assert len(cli.apply(session, parse_household(home.facts), migrations)) == 2
+        home.rows("INSERT INTO {data} VALUES ('2020-01-01 00:00:00', 1, UNHEX('AABBCCDDEEFF'), 1)")
+        home.rows("INSERT INTO quarantine VALUES (9, UNHEX('AABBCCDDEEFF'), '2020-01-01 00:00:00', 1)")
+        assert len(cli.maintain(session, home.household, migrations)) == 2
+        # What a later migration may need.
+        assert allowed(session, f"ALTER TABLE {home.schema}.device ADD COLUMN more INT")
+        assert allowed(session, f"CREATE INDEX more ON {home.schema}.device (more)")
+        assert allowed(session, f"DROP VIEW {home.schema}.energy_consumption")
+
+
+def test_the_administrator_is_nothing_outside_the_households(mariadb: Server, users: Users) -> None:
+    user = users.make(grants.admin_grants())
+    with closing(users.session(user)) as session:
+        assert not allowed(session, "CREATE DATABASE ecmsx")
+        assert not allowed(session, "SELECT user FROM mysql.user")
+        assert not allowed(session, "CREATE USER nobody")
+
+
+def test_rights_are_rendered_for_ansible() -> None:
+    assert grants.mysql_user_priv(grants.grafana_grants("a_b")) == "`ecms\\_a\\_b`.*:SELECT"
+    assert grants.mysql_user_priv(grants.writer_grants("a_b")).startswith("`ecms_a_b`.`data_a_b`:SELECT,INSERT,UPDATE/")
+    assert grants.mysql_user_priv(grants.admin_grants()).startswith("`ecms\\_%`.*:SELECT,")
+
+
+@pytest.mark.parametrize("derive", [grants.grafana_grants, grants.writer_grants])
+def test_no_name_escapes_the_quotes(derive: object) -> None:
+    for slug in ("a`b", "a%", "", "A", "a.b"):
+        with pytest.raises(names.HouseholdNameError):
+            derive(slug)  # type: ignore[operator]

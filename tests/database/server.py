@@ -1,0 +1,127 @@
+"""A private MariaDB server: its own directory, a socket and no network; it ends with the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pymysql
+
+from ecms.config import DatabaseSettings
+from ecms.session import Session, open_session
+
+_START_S = 30.0
+
+
+class Server:
+    """A server to run tests against, with a user who may do everything."""
+
+    def __init__(self, settings: DatabaseSettings, password: str) -> None:
+        self.settings = settings
+        self.password = password
+
+    def session(self, user: str | None = None, password: str | None = None) -> Session:
+        """Open a session, by default as the user who may do everything."""
+        settings = self.settings if user is None else self.settings_of(user)
+        return open_session(settings, self.password if password is None else password, io_timeout_s=30)
+
+    def settings_of(self, user: str) -> DatabaseSettings:
+        own = self.settings
+        return DatabaseSettings(own.host, own.port, own.socket, user, own.tls_ca)
+
+    @classmethod
+    def from_text(cls, text: str) -> Server:
+        """Return the server named by ``host:port:user:password-file``."""
+        host, port, user, file = text.split(":", 3)
+        return cls(DatabaseSettings(host, int(port), "", user, ""), Path(file).read_text("utf-8").strip())
+
+
+class PrivateServer(Server):
+    """A server of our own, that can be killed and started again."""
+
+    def __init__(self, *options: str) -> None:
+        # A short path: a socket's name ends at 107 characters.
+        self.directory = Path(tempfile.mkdtemp(prefix="ecms-mariadb-"))
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(DatabaseSettings("localhost", 0, str(self.directory / "socket"), "root", ""), "")
+        self._run_as = [f"--user={_own_name()}"]
+        try:
+            subprocess.run(
+                [
+                    "mariadb-install-db",
+                    "--no-defaults",
+                    f"--datadir={self.directory / 'data'}",
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    *self._run_as,
+                ],
+                check=True,
+                capture_output=True,
+            )
+        except BaseException:
+            shutil.rmtree(self.directory)
+            raise
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    _program("mariadbd"),
+                    "--no-defaults",
+                    f"--datadir={self.directory / 'data'}",
+                    f"--socket={self.settings.socket}",
+                    f"--pid-file={self.directory / 'pid'}",
+                    "--innodb-buffer-pool-size=128M",
+                    "--innodb-log-file-size=32M",
+                    *(self._options or ("--skip-networking",)),
+                    *self._run_as,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _START_S
+        while True:
+            try:
+                pymysql.connect(unix_socket=self.settings.socket, user="root", ssl_disabled=True).close()
+            except pymysql.MySQLError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise AssertionError((self.directory / "log").read_text("utf-8", "replace")) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        """Kill the server (SIGKILL), as a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def suspend(self) -> None:
+        """Stop the server's time, so that it neither answers nor closes."""
+        assert self._process is not None
+        os.kill(self._process.pid, 19)
+
+    def remove(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(20)
+            self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _own_name() -> str:
+    return subprocess.run(["id", "-un"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _program(name: str) -> str:
+    # Debian keeps servers where users other than root do not look.
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin") or name
