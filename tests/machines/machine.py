@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fcntl
+import ipaddress
 import json
 import re
 import shlex
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,18 +158,36 @@ def _lock(name: str) -> Iterator[None]:
         yield
 
 
-def _ensure_network(network: str) -> str:
+def _ensure_network(network: str) -> None:
     name = paths.podman_name(network)
-    with _lock("network"):
-        if podman_result("network", "exists", name).returncode:
-            # Without podman's own name service the machines ask this computer's servers, and each other by mDNS.
-            podman("network", "create", "--disable-dns", f"--label={_LABEL}", name)
-    return name
+    if podman_result("network", "exists", name).returncode:
+        # Without podman's own name service the machines ask this computer's servers, and each other by mDNS.
+        podman("network", "create", "--disable-dns", f"--label={_LABEL}", name)
+
+
+def _subnet(network: str) -> dict[str, str]:
+    described = json.loads(podman("network", "inspect", paths.podman_name(network)))
+    subnet: dict[str, str] = described[0]["subnets"][0]
+    return subnet
 
 
 def _gateway(network: str) -> str:
-    described = json.loads(podman("network", "inspect", paths.podman_name(network)))
-    return str(described[0]["subnets"][0]["gateway"])
+    return _subnet(network)["gateway"]
+
+
+def choose_address(name: str, subnet: str, taken: set[str]) -> str:
+    """Return an address of ``subnet`` that is not taken: for one name the same again whenever it is free."""
+    network = ipaddress.ip_network(subnet)
+    offsets = range(10, network.num_addresses - 1)
+    first = zlib.crc32(name.encode()) % len(offsets)
+    for offset in (*offsets[first:], *offsets[:first]):
+        if (address := str(network[offset])) not in taken:
+            return address
+    raise MachineError(f"The network {subnet} has no free address: remove machines with `down`.")
+
+
+def _mac(address: str) -> str:
+    return "02:ec:" + ipaddress.ip_address(address).packed.hex(":")
 
 
 def _share_packages(name: str, suite: str) -> Path:
@@ -189,10 +209,9 @@ def _link_packages(source: Path, destination: Path) -> None:
 
 def collect_packages() -> None:
     """Put every package that a machine downloaded where the next machine finds it."""
-    for record in paths.STATE.glob("*/machine.json"):
-        if (archives := record.parent / "archives").is_dir():
-            suite = json.loads(record.read_text(encoding="utf-8"))["suite"]
-            _link_packages(archives, paths.APT_CACHE / suite)
+    for machine in _recorded():
+        if (archives := _state(machine.name) / "archives").is_dir():
+            _link_packages(archives, paths.APT_CACHE / machine.suite)
 
 
 def up(name: str, suite: str, hostname: str, network: str = "ecms") -> Machine:
@@ -220,25 +239,27 @@ def up(name: str, suite: str, hostname: str, network: str = "ecms") -> Machine:
 
 def _start(name: str, suite: str, hostname: str, network: str) -> Machine:
     image_name = image.ensure(suite)
-    bridge = _ensure_network(network)
     state = _state(name)
     state.mkdir(parents=True)
     key, known_hosts = state / "id_ed25519", state / "known_hosts"
     check(execute(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ecms-machine", "-f", str(key)]), "ssh-keygen")
-    # Written before the machine starts, so that its packages are collected even if this process is killed.
-    machine = Machine(name, suite, hostname, network, "", 22, "pi", str(key), str(known_hosts))
-    _save(machine)
+    with _lock("network"):
+        _ensure_network(network)
+        taken = {machine.address for machine in _recorded() if machine.network == network}
+        address = choose_address(name, _subnet(network)["subnet"], taken)
+        # Recorded before the machine starts: the address is taken, the packages will be collected.
+        machine = Machine(name, suite, hostname, network, address, 22, "pi", str(key), str(known_hosts))
+        _save(machine)
     archives = _share_packages(name, suite)
     podman(
-        *("run", "--detach", f"--name={machine.container}", f"--hostname={hostname}", f"--network={bridge}"),
+        *("run", "--detach", f"--name={machine.container}", f"--hostname={hostname}"),
+        # Left to itself podman would give the machine other addresses at every boot.
+        *(f"--network={paths.podman_name(network)}", f"--ip={address}", f"--mac-address={_mac(address)}"),
         *("--systemd=always", f"--cap-add={_CAPABILITIES}", "--pids-limit=-1", "--no-hosts"),
         *("--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"),
         *(f"--label={_LABEL}", f"--label=ecms.name={name}"),
         *(f"--volume={archives}:/var/cache/apt/archives", *run_options(), image_name),
     )
-    inspected = json.loads(podman("inspect", machine.container))
-    address = inspected[0]["NetworkSettings"]["Networks"][bridge]["IPAddress"]
-    machine = dataclasses.replace(machine, address=address)
     settings = apt.detect().settings_behind(_gateway(network))
     if settings:
         machine.write("/etc/apt/apt.conf.d/90machine", settings)
@@ -247,14 +268,15 @@ def _start(name: str, suite: str, hostname: str, network: str) -> Machine:
     wait = "until [ -s /etc/ssh/ssh_host_ed25519_key.pub ]; do sleep 0.1; done; cat /etc/ssh/ssh_host_ed25519_key.pub"
     host_key = machine.run(wait, timeout=_BOOT_TIMEOUT_S).stdout.split()
     known_hosts.write_text(f"{address} {host_key[0]} {host_key[1]}\n", encoding="utf-8")
-    _save(machine)
     machine.wait_until_reachable()
     return machine
 
 
 def _save(machine: Machine) -> None:
     path = _state(machine.name) / "machine.json"
-    path.write_text(json.dumps(dataclasses.asdict(machine), indent=2) + "\n", encoding="utf-8")
+    incomplete = path.with_suffix(".new")
+    incomplete.write_text(json.dumps(dataclasses.asdict(machine), indent=2) + "\n", encoding="utf-8")
+    incomplete.replace(path)
 
 
 def load(name: str) -> Machine:
@@ -263,6 +285,15 @@ def load(name: str) -> Machine:
         return Machine(**json.loads((_state(name) / "machine.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise MachineError(f"There is no machine {name}: start it with `up --name {name}`.") from None
+
+
+def _recorded() -> list[Machine]:
+    machines = []
+    for record in sorted(paths.STATE.glob("*/machine.json")):
+        # Another process may be removing it.
+        with contextlib.suppress(MachineError):
+            machines.append(load(record.parent.name))
+    return machines
 
 
 def running() -> list[str]:
@@ -283,7 +314,7 @@ def down(name: str) -> None:
 
 def down_all() -> list[str]:
     """Remove every machine and network of this checkout and return the machines' names."""
-    names = sorted({*_names(), *(record.parent.name for record in paths.STATE.glob("*/machine.json"))})
+    names = sorted({*_names(), *(machine.name for machine in _recorded())})
     for name in names:
         down(name)
     for network in podman("network", "ls", f"--filter=label={_LABEL}", "--format={{.Name}}").split():
