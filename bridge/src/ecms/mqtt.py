@@ -84,6 +84,12 @@ class MqttLink:
         self.up = False
         self.denied_publications = 0
 
+    @staticmethod
+    def check(settings: MqttSettings) -> None:
+        """Raise ConfigError if the settings name a CA file that is of no use."""
+        if settings.tls_ca:
+            _tls_context(settings.tls_ca)
+
     @property
     def room(self) -> int:
         """How many messages can go out at once; what is published beyond waits for the broker's answers."""

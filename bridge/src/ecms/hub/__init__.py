@@ -1,0 +1,1 @@
+"""The hub's daemon: receives the boxes' datagrams and keeps every reading until the writer confirms it."""
