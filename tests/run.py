@@ -1,0 +1,293 @@
+"""Run the stages of the tests one after the other, whatever fails, and end with a summary that hides nothing.
+
+``tests/run.py`` runs every stage, ``tests/run.py lint unit`` those named. Output goes to the terminal as it comes and
+to build/logs/. A check that is not pytest says what it could not run with lines that begin with ``NOT RUN: ``.
+"""
+
+import argparse
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from notrun import PREFIX
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LOGS = REPOSITORY / "build" / "logs"
+_BIN = Path(sys.executable).parent
+_PYTHON_TREES = ("bridge/src", "bridge/tests", "tests")
+_NOT_OURS = {".git", ".venv", "build", "node_modules", ".pio"}
+_SHELLS = {b"sh", b"bash", b"dash"}
+_POLL_S = 0.5
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Check:
+    """One command. ``junit``: it is pytest and counts its own tests; otherwise it counts as one test."""
+
+    name: str
+    command: tuple[str, ...]
+    timeout_s: float = 600
+    junit: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Checks under one name; ``obstacle`` returns why they cannot run here, or an empty string."""
+
+    name: str
+    checks: tuple[Check, ...]
+    obstacle: Callable[[], str] = str
+
+
+@dataclass
+class Result:
+    """What came of a stage: numbers of tests, s, and the sentences to repeat in the summary."""
+
+    stage: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        """The stage in one word."""
+        if self.failed:
+            return "FAILED"
+        return "passed" if self.passed else "NOT RUN"
+
+
+def _tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(_BIN / name), *arguments)
+
+
+def _pytest(name: str, *arguments: str, timeout_s: float) -> Check:
+    report = f"--junitxml={LOGS / f'{name}.xml'}"
+    return Check(name, _tool("pytest", "-q", "--durations=5", report, *arguments), timeout_s, junit=True)
+
+
+def shell_files(root: Path) -> list[str]:
+    """Return the shell scripts below ``root``, known by their first line or their suffix."""
+    found = []
+    for directory, names, files in os.walk(root):
+        names[:] = sorted(set(names) - _NOT_OURS)
+        paths = (Path(directory) / name for name in sorted(files))
+        found += [
+            str(path.relative_to(root)) for path in paths if path.suffix == ".sh" or _interpreter(path) in _SHELLS
+        ]
+    return found
+
+
+def _interpreter(path: Path) -> bytes:
+    with path.open("rb") as handle:
+        first = handle.readline(80)
+    if not first.startswith(b"#!"):
+        return b""
+    names = [word.rpartition(b"/")[2] for word in first[2:].split()]
+    return b"".join(names[1:2] if names[:1] == [b"env"] else names[:1])
+
+
+def _without_machines() -> str:
+    """Return why no machine can be started here, or an empty string."""
+    if not (shutil.which("podman") and shutil.which("debootstrap", path=f"{os.environ['PATH']}:/usr/sbin")):
+        return "machines need podman and debootstrap, which `make setup` installs"
+    if os.geteuid() and subprocess.run(["sudo", "-v"], check=False).returncode:
+        return "machines need root: run as root, or as a user who may use sudo"
+    return ""
+
+
+def stages() -> dict[str, Stage]:
+    """Return every stage by its name, in the order in which they run."""
+    python = (
+        Check("ruff check", _tool("ruff", "check", ".")),
+        Check("ruff format", _tool("ruff", "format", "--check", ".")),
+        Check("mypy", _tool("mypy", *_PYTHON_TREES)),
+    )
+    playbooks = ["site.yml", *sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("playbooks/*.yml"))]
+    others = (
+        Check("yamllint", _tool("yamllint", "--strict", ".")),
+        Check("shellcheck", ("shellcheck", *shell_files(REPOSITORY))),
+        Check("playbook syntax", _tool("ansible-playbook", "--syntax-check", "-i", "inventories/demo", *playbooks)),
+        Check("ansible-lint", _tool("ansible-lint", "--strict")),
+    )
+    every = [
+        Stage("lint", python + others),
+        Stage("lint-python", python),
+        Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=600),)),
+        Stage("contract", (_pytest("contract", "tests/contract", timeout_s=900),)),
+        Stage("molecule", (Check("molecule", _tool("molecule", "test", "--all"), 1800),), _without_machines),
+        Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=1800),), _without_machines),
+    ]
+    if (REPOSITORY / "firmware" / "Makefile").exists():
+        every.insert(4, Stage("firmware", (Check("firmware", ("make", "-C", "firmware", "test"), 900),)))
+    return {stage.name: stage for stage in every}
+
+
+def run_stage(stage: Stage) -> Result:
+    """Run every check of a stage, also after one has failed."""
+    result = Result(stage.name)
+    begun = time.monotonic()
+    obstacle = stage.obstacle()
+    if obstacle:
+        print(f"{PREFIX}{stage.name}: {obstacle}", flush=True)
+        result.skipped = len(stage.checks)
+        result.reasons.append(f"{stage.name}: {obstacle}")
+    else:
+        for check in stage.checks:
+            run_check(check, result)
+    result.seconds = time.monotonic() - begun
+    return result
+
+
+def run_check(check: Check, result: Result) -> None:
+    """Run one check with its output shown and logged, and add what came of it to ``result``."""
+    print(f"\n==> {result.stage}: {check.name}", flush=True)
+    log = LOGS / f"{result.stage}-{check.name.replace(' ', '-')}.log"
+    report = LOGS / f"{check.name}.xml"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    status = stream(check.command, log, check.timeout_s)
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    reasons = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
+    result.reasons += reasons
+    passed, failed, skipped = count(report) if check.junit else (int(status == 0), 0, len(reasons))
+    if not failed and (status != 0 or not passed + skipped):
+        failed = 1
+    if failed:
+        why = f"took longer than {check.timeout_s:g} s" if status is None else f"exit status {status}"
+        result.failures.append(f"{result.stage}: {check.name}: {why}, log {log.relative_to(REPOSITORY)}")
+    result.passed += passed
+    result.failed += failed
+    result.skipped += skipped
+
+
+def count(report: Path) -> tuple[int, int, int]:
+    """Return the numbers of tests (passed, failed, skipped) of a JUnit report; none where there is no report."""
+    if not report.exists():
+        return 0, 0, 0
+    suites = ET.parse(report).getroot().iter("testsuite")
+    passed = failed = skipped = 0
+    for suite in suites:
+        tests, wrong, left = (int(suite.get(key, "0")) for key in ("tests", "failures", "skipped"))
+        wrong += int(suite.get("errors", "0"))
+        failed += wrong
+        skipped += left
+        passed += tests - wrong - left
+    return passed, failed, skipped
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of every check: our packages and tools first, output as it comes."""
+    path = f"{_BIN}:{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
+    packages = f"{REPOSITORY / 'bridge/src'}:{REPOSITORY / 'tests'}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": packages, "PYTHONUNBUFFERED": "1"}
+
+
+def stream(command: Sequence[str], log: Path, timeout_s: float) -> int | None:
+    """Run ``command``, copying its output to the terminal and ``log``; return its status, None after ``timeout_s``.
+
+    Its whole process group ends with it. What a process that it leaves behind might still write is not waited for.
+    """
+    with log.open("wb") as copy:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            message = f"The program {command[0]} is missing: run make setup.\n"
+            print(message, end="", flush=True)
+            copy.write(message.encode())
+            return 127
+        try:
+            return _copy_until_the_end(process, copy.write, time.monotonic() + timeout_s)
+        except BaseException:
+            _end_group(process)
+            raise
+
+
+def _copy_until_the_end(
+    process: subprocess.Popen[bytes], write: Callable[[bytes], object], deadline: float
+) -> int | None:
+    if process.stdout is None:
+        raise ValueError("the output of the process must be a pipe")
+    with process.stdout as output, selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        while True:
+            if selector.select(_POLL_S):
+                chunk = os.read(output.fileno(), 65536)
+                if not chunk:
+                    break
+                write(chunk)
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
+            elif process.poll() is not None:
+                break
+            if time.monotonic() > deadline:
+                _end_group(process)
+                return None
+    return process.wait(max(1.0, deadline - time.monotonic()))
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+def summary(results: Iterable[Result]) -> tuple[str, int]:
+    """Return the text that ends a run and the exit status: 1 when anything failed or nothing ran."""
+    done = list(results)
+    lines = [f"{'stage':<12} {'result':<8} {'passed':>7} {'failed':>7} {'not run':>8} {'minutes':>8}"]
+    lines += [
+        f"{r.stage:<12} {r.word:<8} {r.passed:>7} {r.failed:>7} {r.skipped:>8} {r.seconds / 60:>8.1f}" for r in done
+    ]
+    lines += [f"failed: {failure}" for r in done for failure in r.failures]
+    lines += [f"{PREFIX}{reason}" for r in done for reason in r.reasons]
+    passed, failed, skipped = (sum(getattr(r, key) for r in done) for key in ("passed", "failed", "skipped"))
+    lines.append(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return "\n".join(lines), int(failed > 0 or passed == 0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the stages that the command line names, by default all, and return the exit status."""
+    every = stages()
+    parser = argparse.ArgumentParser(prog="tests/run.py", description=__doc__)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"any of: {', '.join(every)}")
+    names = parser.parse_args(arguments).stages or [name for name in every if name != "lint-python"]
+    for name in names:
+        if name not in every:
+            parser.error(f"there is no stage {name}: choose from {', '.join(every)}")
+    results: list[Result] = []
+    interrupted = False
+    try:
+        for name in names:
+            results.append(run_stage(every[name]))  # noqa: PERF401 - what ran before an interruption is summed up
+    except KeyboardInterrupt:
+        interrupted = True
+    text, status = summary(results)
+    print(f"\n{text}", flush=True)
+    return _INTERRUPTED if interrupted else status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
