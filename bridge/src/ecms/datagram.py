@@ -38,11 +38,14 @@ class Flag(IntFlag):
 
     def words(self) -> list[str]:
         """Return the names used in messages, in bit order: ``["backdated", "resent"]``."""
-        return [str(flag.name).lower() for flag in Flag if flag in self]
+        return list(_WORDS[self])
 
 
 NO_FLAGS = Flag(0)
 _ALL_FLAGS = sum(Flag)
+# Tables, since making a Flag and asking it for its members takes longer than all the rest of parsing.
+_FLAGS = tuple(Flag(bits) for bits in range(_ALL_FLAGS + 1))
+_WORDS = tuple([str(flag.name).lower() for flag in Flag if flag in flags] for flags in _FLAGS)
 
 
 class Refusal(StrEnum):
@@ -113,7 +116,7 @@ def parse(data: bytes, key: bytes) -> Datagram:
         timestamp=timestamp,
         device=device,
         current_ma=current_ma,
-        flags=Flag(flags & _ALL_FLAGS),
+        flags=_FLAGS[flags & _ALL_FLAGS],
         rssi=rssi,
         sequence=sequence,
         firmware=(firmware[0], firmware[1], firmware[2]),

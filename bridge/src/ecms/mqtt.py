@@ -6,6 +6,7 @@ back: what must be sent again is the daemon's own decision.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import selectors
@@ -14,7 +15,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import paho.mqtt.client as paho
@@ -106,6 +107,21 @@ class MqttLink:
             return self._send(client, topic, payload, retain=retain)
         self._queue.append((topic, payload, retain))
         return True
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold packets back while in this context, so that many small ones travel as few large ones."""
+        sock = self._client.socket() if self._client is not None else None
+        if not isinstance(sock, socket.socket):
+            yield
+            return
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def prepare(self, selector: selectors.BaseSelector) -> bool:
         """Keep the registration true; return whether data waits that no selector can see (inside TLS)."""

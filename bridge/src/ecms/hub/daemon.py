@@ -144,7 +144,8 @@ class Hub:
                 self.counters.version_1 += 1
             else:
                 self.counters.version_2 += 1
-                self.counters.resent_by_box += Flag.RESENT in datagram.flags
+                if datagram.flags and Flag.RESENT in datagram.flags:
+                    self.counters.resent_by_box += 1
                 self._spool.note_signed(datagram.mac)
             if self._clock_right:
                 wall = time.time()
@@ -171,7 +172,7 @@ class Hub:
             if known.row is not None:
                 self._acknowledge(data, address)
             return
-        if Flag.RESENT in datagram.flags and self._spooled(identity):
+        if datagram.flags and Flag.RESENT in datagram.flags and self._spooled(identity):
             self._acknowledge(data, address)
             return
         if self._ledger.live >= self._limits.unspooled:
@@ -340,15 +341,18 @@ class Hub:
 
     def _publish(self) -> bool:
         """Publish what is due; return whether more could go out at once."""
-        for _ in range(min(self._publisher.room, self._limits.publications_a_turn)):
-            entry = self._ledger.next()
-            if entry is None or not self._publisher.publish(entry.message):
-                return False
-            if entry.attempts:
-                self.counters.republished += 1
-            else:
-                self.counters.published += 1
-            self._ledger.sent(entry, self._now)
+        if self._ledger.next() is None:
+            return False
+        with self._publisher.together():
+            for _ in range(min(self._publisher.room, self._limits.publications_a_turn)):
+                entry = self._ledger.next()
+                if entry is None or not self._publisher.publish(entry.message):
+                    return False
+                if entry.attempts:
+                    self.counters.republished += 1
+                else:
+                    self.counters.published += 1
+                self._ledger.sent(entry, self._now)
         return self._publisher.room > 0 and self._ledger.next() is not None
 
     def _tell(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import selectors
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from ecms import names
 from ecms.config import MqttSettings
@@ -67,6 +68,10 @@ class MqttPublisher:
     def publish(self, message: bytes) -> bool:
         """Publish an encoded reading; false if there is no connection."""
         return self._link.publish(self._readings_topic, message)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context in which what is published travels together."""
+        return self._link.together()
 
     def publish_status(self, status: dict[str, object]) -> bool:
         """Publish the retained status; false if there is no connection."""
