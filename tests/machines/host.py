@@ -101,7 +101,11 @@ def _pid_1_is_systemd() -> bool:
 def _podman_command() -> tuple[str, ...]:
     if not (shutil.which("podman") or Path("/usr/bin/podman").exists()):
         raise MachineError("podman is missing: run make setup.")
-    options = () if _pid_1_is_systemd() else ("--cgroup-manager=cgroupfs", "--events-backend=file")
+    # crun wants to lift limits that a process without CAP_SYS_RESOURCE cannot.
+    options = (
+        "--runtime=runc",
+        *(() if _pid_1_is_systemd() else ("--cgroup-manager=cgroupfs", "--events-backend=file")),
+    )
     return tuple(as_root(*_namespace(), "podman", *options))
 
 
