@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from database.server import PrivateServer, Server
 from ecms import names
-from ecms.schema import cli
+from ecms.schema import cli, grants
 from ecms.schema.household import Household, parse_household
 from ecms.schema.migrator import packaged_migrations
 from ecms.session import Session
@@ -27,6 +28,7 @@ DEVICES = (
     "microonde",
 )
 
+PASSWORD = "only-for-this-test"
 _numbers = itertools.count(1)
 
 
@@ -77,6 +79,32 @@ class Home:
         return result
 
 
+@dataclass
+class Users:
+    """Makes users with given rights and removes them at the end."""
+
+    server: Server
+    names: list[str]
+
+    def make(self, rights: list[grants.Grant]) -> str:
+        user = f"u{os.getpid()}-{next(_numbers)}"
+        self.names.append(user)
+        with closing(self.server.session()) as session, session.cursor() as cursor:
+            cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (user, PASSWORD))
+            for grant in rights:
+                privileges = ", ".join(grant["privileges"])
+                cursor.execute(f"GRANT {privileges} ON {grant['on'].replace('%', '%%')} TO %s@'%%'", (user,))
+        return user
+
+    def session(self, user: str) -> Session:
+        return self.server.session(user, PASSWORD)
+
+    def remove(self) -> None:
+        with closing(self.server.session()) as session, session.cursor() as cursor:
+            for user in self.names:
+                cursor.execute("DROP USER %s@'%%'", (user,))
+
+
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Server]:
     """A MariaDB server with a user who may do everything."""
@@ -122,3 +150,11 @@ class new_home:  # noqa: N801 - a context manager that reads like a function
     def _drop(self) -> None:
         with self._home.session.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {names.schema_name(self._slug)}")
+
+
+@pytest.fixture
+def users(mariadb: Server) -> Iterator[Users]:
+    """Makes users who live as long as the test."""
+    made = Users(mariadb, [])
+    yield made
+    made.remove()

@@ -33,7 +33,7 @@ def open_session(settings: DatabaseSettings, password: str, *, io_timeout_s: int
 
     Raises pymysql.MySQLError if the server cannot be reached, ConfigError if the CA file cannot be read.
     """
-    tls = _tls_context(settings.tls_ca) if settings.tls_ca else None
+    tls = tls_context(settings)
     session = pymysql.connect(
         host=settings.host,
         port=settings.port,
@@ -64,11 +64,14 @@ def open_session(settings: DatabaseSettings, password: str, *, io_timeout_s: int
     return session
 
 
-def _tls_context(ca_file: str) -> ssl.SSLContext:
+def tls_context(settings: DatabaseSettings) -> ssl.SSLContext | None:
+    """Return how to encrypt, None without ``tls_ca``; raise ConfigError if that file cannot be read."""
+    if not settings.tls_ca:
+        return None
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context(cafile=settings.tls_ca)
     except (OSError, ssl.SSLError) as error:
-        msg = f"cannot read the database's CA certificate {ca_file}: {error}"
+        msg = f"cannot read the database's CA certificate {settings.tls_ca}: {error}"
         raise ConfigError(msg) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -1,5 +1,5 @@
 """Everything here runs on a real MariaDB."""
 
-from database.fixtures import home, mariadb
+from database.fixtures import home, mariadb, users
 
-__all__ = ["home", "mariadb"]
+__all__ = ["home", "mariadb", "users"]

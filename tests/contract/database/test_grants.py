@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 
 import pymysql
 import pytest
 from pymysql.constants import ER
 
-from database.fixtures import Home, new_home
+from database.fixtures import Home, Users, new_home
 from database.server import Server
 from ecms import names
 from ecms.schema import cli, grants
@@ -20,47 +17,12 @@ from ecms.schema.household import parse_household
 from ecms.schema.migrator import packaged_migrations
 from ecms.session import Session
 
-PASSWORD = "only-for-this-test"
 DENIED = {
     ER.DBACCESS_DENIED_ERROR,
     ER.TABLEACCESS_DENIED_ERROR,
     ER.COLUMNACCESS_DENIED_ERROR,
     ER.SPECIFIC_ACCESS_DENIED_ERROR,
 }
-_numbers = itertools.count(1)
-
-
-@dataclass
-class Users:
-    """Makes users with given rights and removes them at the end."""
-
-    server: Server
-    names: list[str]
-
-    def make(self, rights: list[grants.Grant]) -> str:
-        user = f"u{os.getpid()}-{next(_numbers)}"
-        self.names.append(user)
-        with closing(self.server.session()) as session, session.cursor() as cursor:
-            cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (user, PASSWORD))
-            for grant in rights:
-                privileges = ", ".join(grant["privileges"])
-                cursor.execute(f"GRANT {privileges} ON {grant['on'].replace('%', '%%')} TO %s@'%%'", (user,))
-        return user
-
-    def session(self, user: str) -> Session:
-        return self.server.session(user, PASSWORD)
-
-    def remove(self) -> None:
-        with closing(self.server.session()) as session, session.cursor() as cursor:
-            for user in self.names:
-                cursor.execute("DROP USER %s@'%%'", (user,))
-
-
-@pytest.fixture
-def users(mariadb: Server) -> Iterator[Users]:
-    made = Users(mariadb, [])
-    yield made
-    made.remove()
 
 
 @pytest.fixture
