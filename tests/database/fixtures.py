@@ -143,7 +143,9 @@ class new_home:  # noqa: N801 - a context manager that reads like a function
         return self._home
 
     def __exit__(self, *_: object) -> None:
-        self._home.session.rollback()
+        self._home.session.close()
+        # The test may have killed the server, and with it the session.
+        self._home.session = self._server.session()
         self._drop()
         self._home.session.close()
 
