@@ -1,0 +1,81 @@
+"""One hub for all end-to-end tests: a machine like a Pi, made a hub by the real site.yml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hub import REPOSITORY, Hub, run_site
+from machines import down, inventory, up
+
+_MACHINE = "e2e"
+_HOST = "hub-e2e"
+_SLUG = "casa_di_prova"
+_BUILD = REPOSITORY / "build/e2e"
+_GROUPS = ("hub", "broker", "writer", "database", "dashboard")
+_UNITS = ("ecms-udp-to-mqtt", "ecms-mqtt-to-mysql", "mosquitto", "mariadb")
+REPLAY_DEVICES = {100 + day * 3 + n: f"giorno {day} {name}" for day in range(7) for n, name in enumerate("abc")}
+
+_HOUSEHOLD = {
+    "ecms_household_name": "Casa di Prova",
+    "ecms_clock_trusted": True,
+    "ecms_devices": [
+        {"id": number, "name": name}
+        for number, name in {
+            **dict(
+                enumerate(
+                    (
+                        "lavatrice",
+                        "frigorifero",
+                        "lavastoviglie",
+                        "asciugatrice",
+                        "condizionatore",
+                        "forno",
+                        "microonde",
+                    ),
+                    1,
+                )
+            ),
+            **REPLAY_DEVICES,
+        }.items()
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Hub]:
+    """Provision the hub once; ECMS_E2E_SUITE chooses its Debian, ECMS_KEEP=1 leaves it running afterwards."""
+    machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", "e2e")
+    home = _BUILD / "inventory"
+    _write(home / "group_vars" / _SLUG / "household.yml", _HOUSEHOLD)
+    children: dict[str, object] = {_SLUG: {"hosts": {_HOST: {}}}} | {
+        group: {"children": {_SLUG: {}}} for group in _GROUPS
+    }
+    _write(home / "hosts.yml", {"all": {"children": children}})
+    _write(_BUILD / "connection.yml", inventory({_MACHINE: _HOST}))
+    run = run_site([home, _BUILD / "connection.yml"], _BUILD / "site.log")
+    print(f"site.yml: {run.seconds:.0f} s, {run.changed} changes")
+    yield Hub(machine, _SLUG, home / ".secrets")
+    if os.environ.get("ECMS_KEEP") != "1":
+        down(_MACHINE)
+
+
+def _write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the hub's journal with every failure."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("hub")
+    if report.failed and isinstance(running, Hub):
+        units = [word for unit in _UNITS for word in ("-u", unit)]
+        journal = running.machine.run(["journalctl", "--no-pager", "--lines=60", *units], check=False).stdout
+        report.sections.append(("the hub's journal", journal))
+    return report

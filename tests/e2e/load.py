@@ -1,0 +1,107 @@
+"""A load of version 2 boxes whose every reading is known, and the proof that each is stored exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ecms import names
+from ecms.simulator.box import Pacing, SimulatedBox
+from ecms.simulator.cli import box_mac
+from ecms.simulator.fleet import Fleet
+from hub import Hub
+
+BOXES = 12
+DEVICES = 7
+PER_SECOND = 10
+"""Readings a second and box; a real box measures every 10 s, so this is a hundred times a home's load."""
+
+_PACING = Pacing(first_s=2.0, last_s=5.0, drain_s=0.01)
+_RING = 10_000
+_SETTLE_S = 240.0
+_STORED_S = 180.0
+_STEP_CAP_S = 30
+
+
+@dataclass(slots=True)
+class Load:
+    """Boxes that measure 1 s apart in their own time, from hours ago on, at a hundred times the usual pace."""
+
+    hub: Hub
+    first_box: int
+    boxes: list[SimulatedBox] = field(init=False)
+    measured: int = 0
+    begins: int = field(default_factory=lambda: int(time.time()) - 6 * 3600)
+
+    def __post_init__(self) -> None:
+        key = bytes.fromhex(self.hub.key_file.read_text(encoding="ascii"))
+        self.boxes = [
+            SimulatedBox(box_mac(self.first_box + n), 1 + n % DEVICES, key, pacing=_PACING, ring=_RING)
+            for n in range(BOXES)
+        ]
+
+    def run(self, seconds: float, events: dict[float, Callable[[], None]]) -> None:
+        """Send for so long, do each event at its second, then wait until every reading is acknowledged."""
+        port = self.hub.udp_port()
+        with Fleet(self.hub.machine.address, port, self.boxes) as fleet:
+            begun = time.monotonic()
+            waiting = sorted(events.items())
+            while (now := time.monotonic() - begun) < seconds:
+                while waiting and waiting[0][0] <= now:
+                    waiting.pop(0)[1]()
+                while self.measured < now * PER_SECOND:
+                    for number, box in enumerate(self.boxes):
+                        box.measure(self.begins + self.measured, self._current_ma(number, self.measured))
+                    self.measured += 1
+                fleet.pump(0.02)
+            assert not waiting
+            assert fleet.settle(_SETTLE_S), fleet.summary()
+        assert all(box.statistics.refused == box.statistics.dropped == 0 for box in self.boxes)
+
+    def check_stored(self) -> None:
+        """Assert that the table holds exactly what was measured, and the rollups its sums."""
+        expected = sorted(self._expected())
+        deadline = time.monotonic() + _STORED_S
+        while (stored := self._stored()) != expected and time.monotonic() < deadline:
+            time.sleep(1)
+        assert len(stored) == len(expected)
+        assert stored == expected
+        assert self._rolled_up() == self._expected_rollups()
+
+    def _current_ma(self, box: int, index: int) -> int:
+        return (box * 700 + index * 13) % 9000
+
+    def _expected(self) -> Iterator[tuple[int, int, str, str]]:
+        for number, box in enumerate(self.boxes):
+            for index in range(self.measured):
+                amps = f"{self._current_ma(number, index) / 1000:.3f}"
+                yield self.begins + index, box.device, box.mac.hex().upper(), amps
+
+    def _macs(self) -> str:
+        return ", ".join(f"x'{box.mac.hex()}'" for box in self.boxes)
+
+    def _stored(self) -> list[tuple[int, int, str, str]]:
+        rows = self.hub.query(
+            "SELECT UNIX_TIMESTAMP(updated_at), idDevice, HEX(mac), sensorData "
+            f"FROM {names.data_table(self.hub.slug)} WHERE mac IN ({self._macs()})"
+        )
+        return sorted((int(moment), int(device), mac, amps) for moment, device, mac, amps in rows)
+
+    def _rolled_up(self) -> dict[tuple[str, str], tuple[int, int, float]]:
+        rows = self.hub.query(
+            "SELECT res, HEX(mac), SUM(n), SUM(cov_s), SUM(a_s) "
+            f"FROM {names.rollup_table(self.hub.slug)} WHERE mac IN ({self._macs()}) GROUP BY res, mac"
+        )
+        return {(res, mac): (int(n), int(covered), round(float(a_s), 3)) for res, mac, n, covered, a_s in rows}
+
+    def _expected_rollups(self) -> dict[tuple[str, str], tuple[int, int, float]]:
+        expected = {}
+        for number, box in enumerate(self.boxes):
+            currents = [self._current_ma(number, index) for index in range(self.measured)]
+            # Each reading stands for the second since its predecessor, the first one for the whole cap.
+            ampere_seconds = (currents[0] * _STEP_CAP_S + sum(currents[1:])) / 1000
+            covered = _STEP_CAP_S + len(currents) - 1
+            for res in ("15", "60"):
+                expected[res, box.mac.hex().upper()] = (len(currents), covered, round(ampere_seconds, 3))
+        return expected
