@@ -63,6 +63,7 @@ class Spool:
         self._max_readings = max_readings
         self._loaded_up_to = 0
         self._all_loaded = False
+        self._abandoned = False
         self._confirmed_rows: list[int] = []
         self._confirmed_ids: list[str] = []
         self._new_signed: list[bytes] = []
@@ -167,10 +168,12 @@ class Spool:
 
         Raises SpoolError if that is impossible.
         """
+        self._abandoned = True
         self.close()
         self._move_aside()
         signed = self.signed
         self._db = self._open()
+        self._abandoned = False
         self._written(0)
         self._loaded_up_to = 0
         self._all_loaded = True
@@ -265,6 +268,4 @@ class Spool:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
             msg = f"the spool {self._path} cannot be used ({what}): {error}"
-            # A closed connection (ProgrammingError) is what an attempt to begin anew leaves that failed half-way.
-            damaged = code in _DAMAGED or isinstance(error, sqlite3.ProgrammingError)
-            raise SpoolError(msg, damaged=damaged) from error
+            raise SpoolError(msg, damaged=code in _DAMAGED or self._abandoned) from error
