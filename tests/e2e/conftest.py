@@ -52,9 +52,8 @@ def hub() -> Iterator[Hub]:
     machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", "e2e")
     home = _BUILD / "inventory"
     _write(home / "group_vars" / _SLUG / "household.yml", _HOUSEHOLD)
-    children: dict[str, object] = {_SLUG: {"hosts": {_HOST: {}}}} | {
-        group: {"children": {_SLUG: {}}} for group in _GROUPS
-    }
+    children: dict[str, object] = {group: {"children": {_SLUG: {}}} for group in _GROUPS}
+    children[_SLUG] = {"hosts": {_HOST: {}}}
     _write(home / "hosts.yml", {"all": {"children": children}})
     _write(_BUILD / "connection.yml", inventory({_MACHINE: _HOST}))
     run = run_site([home, _BUILD / "connection.yml"], _BUILD / "site.log")
