@@ -15,6 +15,7 @@ DEMO_PACKAGES := python3 python3-venv openssh-client ca-certificates \
 TEST_PACKAGES := mariadb-server-core mosquitto shellcheck
 
 DURATION ?=
+STAGES ?=
 
 .PHONY: help
 help:  ## list the targets
@@ -50,8 +51,8 @@ demo-down: setup  ## remove the demo's hub and everything it stored
 	@$(PYTHON) -m demo down
 
 .PHONY: test
-test: setup-test  ## every test, with a summary that lists what was not run
-	@$(PYTHON) tests/run.py
+test: setup-test  ## every test, with a summary that lists what was not run; STAGES="lint unit" chooses
+	@$(PYTHON) tests/run.py $(STAGES)
 
 .PHONY: test-fast
 test-fast: setup  ## ruff, mypy and the unit tests: the inner loop

@@ -141,6 +141,8 @@ def _customise(tree: Path, suite: str, access: apt.AptAccess) -> None:
     (tree / "usr/local/sbin/machine-init").chmod(0o755)
     for key in (tree / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
+    # Their lists are left out of the image: no role may take them for fresh.
+    os.utime(tree / "var/lib/apt/lists", (0, 0))
     for command in (
         "useradd --create-home --shell /bin/bash --groups sudo pi",
         "install --directory --mode=700 --owner=pi --group=pi /home/pi/.ssh",
