@@ -80,14 +80,19 @@ class Writer:
             key.data.handle(events)
         self._link.tick()
         now = time.monotonic()
-        if now >= self._retry_at:
-            for slug in self._inbox.due():
-                if not self._store(self._inbox.batch(slug)):
-                    break
+        if now >= self._retry_at and self._store_due():
             self._release()
         if now >= self._next_upkeep:
             self._next_upkeep = now + _UPKEEP_EVERY_S
             self._keep_up()
+
+    def _store_due(self) -> bool:
+        """Store all batches that are due, before anything more is read: so the broker waits when we are slow."""
+        while due := self._inbox.due():
+            for slug in due:
+                if not self._store(self._inbox.batch(slug)):
+                    return False
+        return True
 
     def _patience(self) -> float:
         now = time.monotonic()

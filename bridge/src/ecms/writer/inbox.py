@@ -24,6 +24,9 @@ LAST_TIMESTAMP = 2**31 - 1
 """What the calendar and TIMESTAMP hold."""
 
 MAX_LETTER_BYTES = 1024
+_STRETCH = 4
+"""When this many batches wait they are stored as one: its transaction costs little more than that of a single one."""
+
 _MAX_STATUS_BYTES = 16_384
 _MAX_STATUSES = 20
 
@@ -131,7 +134,7 @@ class Inbox:
         """Return what is to be stored next of a household; it stays held until ``done``."""
         household = self._households[slug]
         batch = Batch(slug, statuses=list(household.statuses))
-        for item in islice(household.items, self._max_readings):
+        for item in islice(household.items, self._max_readings * _STRETCH):
             if isinstance(item, Reading):
                 batch.readings.append(item)
             else:
