@@ -23,7 +23,7 @@ class Service:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         usec = int(os.environ.get("WATCHDOG_USEC", "0"))
         self._every = usec / 4e6 if usec else float("inf")
-        self._fed = float("-inf")
+        self._fed = 0.0
         self._ready = False
         self.stopping = False
 

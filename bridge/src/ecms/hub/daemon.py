@@ -312,7 +312,7 @@ class Hub:
 
     def _load(self) -> None:
         most = self._limits.drain if self._ledger.confirming(self._now) else self._limits.probe
-        if self._ledger.loaded > most // 2:
+        if self._ledger.loaded + min(most // 2, self._limits.publications_a_turn) > most:
             return
         try:
             rows = self._spool.load(most - self._ledger.loaded)

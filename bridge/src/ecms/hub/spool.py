@@ -156,7 +156,9 @@ class Spool:
             pages = int(self._db.execute("PRAGMA page_count").fetchone()[0])
             if free < _SHRINK_FROM_PAGES or 2 * free < pages:
                 return False
-            self._db.execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+            # executescript, because execute takes one step of this statement, which frees one page.
+            self._db.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return True
 
     def close(self) -> None:
