@@ -123,8 +123,8 @@ class SimulatedBox:
             if now - self._answered_at < self.pacing.first_s:
                 self._resend_at = now + self.pacing.drain_s
             else:
-                self._resend_at = now + self._delay_s
                 self._delay_s = min(self._delay_s * 2, self.pacing.last_s)
+                self._resend_at = now + self._delay_s
         if not self._readings:
             self._resend_at = float("inf")
         elif self._resend_at == float("inf"):
