@@ -110,7 +110,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 f"the secrets of {directory} cannot be kept: {place}: {reason}: "
                 "let the user who runs ansible read and write there, or set ecms_secrets_dir"
             ) from None
-        result.update(
-            changed=changed or bool(generated), values=values, generated=generated, directory=str(directory)
-        )
+        result.update(changed=changed or bool(generated), values=values, generated=generated, directory=str(directory))
         return result

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 import ipaddress
 import math
 import re
@@ -197,8 +198,13 @@ def _household_name(value: object) -> Iterator[str]:
         yield f"{label}: {error}"
 
 
+@functools.cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _timezone(value: object) -> Iterator[str]:
-    zones = zoneinfo.available_timezones()
+    zones = _zones()
     # a controller without zone tables cannot judge; the hub's own tables do it later
     if not isinstance(value, str) or (zones and value not in zones):
         hint = _meant(value, zones) if isinstance(value, str) else ""
@@ -206,9 +212,7 @@ def _timezone(value: object) -> Iterator[str]:
 
 
 def _mains(given: Variables) -> Iterator[str]:
-    yield from _in_range(
-        "ecms_mains_voltage_v", given.get("ecms_mains_voltage_v"), LOWEST_V, HIGHEST_V, " volt"
-    )
+    yield from _in_range("ecms_mains_voltage_v", given.get("ecms_mains_voltage_v"), LOWEST_V, HIGHEST_V, " volt")
     frequency = given.get("ecms_mains_frequency_hz")
     if whole(frequency) not in {50, 60}:
         yield f"ecms_mains_frequency_hz is {_show(frequency)}: set 50 or 60"
@@ -229,9 +233,8 @@ def _mains(given: Variables) -> Iterator[str]:
 def _hub(given: Variables) -> Iterator[str]:
     hostname = given.get("ecms_hub_hostname")
     if not isinstance(hostname, str) or not _HOSTNAME.fullmatch(hostname) or hostname.isdigit():
-        hint = ""
-        if isinstance(hostname, str) and _HOSTNAME.fullmatch(hostname.lower().removesuffix(".local")):
-            hint = f' (did you mean "{hostname.lower().removesuffix(".local")}"?)'
+        plain = str(hostname).lower().removesuffix(".local")
+        hint = f' (did you mean "{plain}"?)' if plain != hostname and _HOSTNAME.fullmatch(plain) else ""
         yield (
             f"ecms_hub_hostname is {_show(hostname)}{hint}: set one name of lower-case letters, digits and "
             "inner hyphens, at most 63 characters, without .local"
@@ -281,7 +284,7 @@ def _is_host(value: object) -> bool:
 
 def _services(given: Variables) -> Iterator[str]:
     broker = given.get("ecms_mqtt_broker")
-    if broker in {"emqx", "remote"}:
+    if broker in ("emqx", "remote"):
         yield f'ecms_mqtt_broker is "{broker}", which is not in this version: set mosquitto'
     else:
         yield from _one_of("ecms_mqtt_broker", broker, ("mosquitto",))
@@ -327,8 +330,7 @@ def _ratings(label: str, value: object) -> Iterator[str]:
     ratings = _entries(value)
     if ratings is None:
         yield (
-            f"{label}: ratings is {_show(value)}: "
-            "set a list such as [{valid_from: 2026-01-31, power_factor: 0.9}]"
+            f"{label}: ratings is {_show(value)}: set a list such as [{{valid_from: 2026-01-31, power_factor: 0.9}}]"
         )
         return
     days: set[dt.date] = set()
@@ -350,10 +352,7 @@ def _ratings(label: str, value: object) -> Iterator[str]:
         if "power_factor" in rating:
             factor = number(rating["power_factor"])
             if factor is None or not 0 < factor <= 1:
-                yield (
-                    f"{part}: power_factor is {_show(rating['power_factor'])}: "
-                    "set a number above 0 and at most 1"
-                )
+                yield (f"{part}: power_factor is {_show(rating['power_factor'])}: set a number above 0 and at most 1")
         if not {"voltage_v", "power_factor"} & set(rating):
             yield f"{part} says nothing: set voltage_v or power_factor"
 
@@ -384,10 +383,7 @@ def _boxes(value: object, devices: object) -> Iterator[str]:
             folded.add(_fold(name))
         mac = mac_address(box.get("mac"))
         if mac is None:
-            yield (
-                f"{label}: mac is {_show(box.get('mac'))}: "
-                'set six pairs in quotes, such as "5C:CF:7F:01:02:03"'
-            )
+            yield (f'{label}: mac is {_show(box.get("mac"))}: set six pairs in quotes, such as "5C:CF:7F:01:02:03"')
         elif mac in macs:
             yield f"{label}: mac {mac} is taken by another box: set the address printed on this one"
         else:
@@ -519,9 +515,7 @@ def _shared(group: str, groups: Groups) -> list[str]:
     return [host for host in members if host not in groups.get("hub", ())] or members
 
 
-def run_mistakes(
-    hub_names: Mapping[str, object], directories: Mapping[str, object], groups: Groups
-) -> list[str]:
+def run_mistakes(hub_names: Mapping[str, object], directories: Mapping[str, object], groups: Groups) -> list[str]:
     """Return the mistakes that only all hosts together show.
 
     ``hub_names`` gives the household's name of every hub of the inventory, ``directories`` the directory
@@ -560,9 +554,7 @@ def run_mistakes(
     return [f"{sentence}." for sentence in found]
 
 
-def household_facts(
-    given: Variables, secrets: Mapping[str, str], hub: str, groups: Groups
-) -> dict[str, object]:
+def household_facts(given: Variables, secrets: Mapping[str, str], hub: str, groups: Groups) -> dict[str, object]:
     """Return the fact ``ecms_household`` of one hub: every name, number and right, in its final type.
 
     Raises ValueError when the inventory has not been checked before.
@@ -610,10 +602,7 @@ def service_facts(
         "database": str(given["ecms_database"]),
         "users": {"writer": names.WRITER_USER, "admin": names.ADMIN_USER},
         "shared_group": names.SHARED_GROUP,
-        "hubs": {
-            group: [hub for hub in hubs if service_host(hub, group, groups) == host]
-            for group in SERVICE_GROUPS
-        },
+        "hubs": {group: [hub for hub in hubs if service_host(hub, group, groups) == host] for group in SERVICE_GROUPS},
         "access": [dict(rule) for rule in access.writer_rules()],
         "secrets": dict(secrets),
     }

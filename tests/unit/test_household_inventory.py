@@ -1,0 +1,355 @@
+"""The checker of inventories: one sentence for each mistake, none for a sound one, and never a crash."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from role_plugins import ROOT, load
+
+inventory: Any = load("roles/household/filter_plugins/ecms_inventory.py")
+
+KNOWN = list(
+    yaml.safe_load((ROOT / "roles/household/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"][
+        "main"
+    ]["options"]
+)
+GROUPS = ["mario_rossi", "hub", "broker", "writer", "database"]
+KEY = "0123456789abcdef" * 4
+
+
+def sound() -> dict[str, Any]:
+    """Return the variables of a household without a mistake: the defaults and what has no default."""
+    defaults: dict[str, Any] = yaml.safe_load((ROOT / "roles/household/defaults/main.yml").read_text(encoding="utf-8"))
+    return defaults | {
+        "ecms_household_name": "Mario Rossi",
+        "ecms_secrets_dir": "/home/mario/casa/.secrets",
+        "ecms_devices": [
+            {"id": 1, "name": "lavatrice"},
+            {"id": 2, "name": "frigorifero", "ratings": [{"valid_from": "2026-01-01", "power_factor": 0.85}]},
+        ],
+        "ecms_boxes": [
+            {"name": "cucina", "mac": "5c-cf-7f-01-02-03", "device": 1, "variant": "05B", "calibration": 1.02}
+        ],
+    }
+
+
+def mistakes(changes: dict[str, Any], groups: list[str] | None = None) -> list[str]:
+    found: list[str] = inventory.host_mistakes(sound() | changes, "hub-rossi", groups or GROUPS, KNOWN)
+    return found
+
+
+def device(**changes: Any) -> dict[str, Any]:
+    return {"ecms_devices": [{"id": 1, "name": "lavatrice"}, {"id": 2, "name": "forno"} | changes]}
+
+
+def rating(**changes: Any) -> dict[str, Any]:
+    return device(ratings=[{"valid_from": "2026-01-31", "voltage_v": 230} | changes])
+
+
+def box(**changes: Any) -> dict[str, Any]:
+    first = {"name": "cucina", "mac": "5C:CF:7F:01:02:03", "device": 1}
+    return {"ecms_boxes": [first, {"name": "bagno", "mac": "5C:CF:7F:01:02:04", "device": 2} | changes]}
+
+
+def test_a_sound_inventory_has_no_mistake() -> None:
+    assert mistakes({}) == []
+    assert mistakes({"ecms_household": {}, "ecms_services": {}}) == []
+
+
+def test_values_of_the_command_line_are_text_and_as_good() -> None:
+    assert (
+        mistakes(
+            {
+                "ecms_udp_port": "4211",
+                "ecms_mains_voltage_v": "231.5",
+                "ecms_require_signed_readings": "true",
+                "ecms_retention_days": "30",
+                "ecms_mains_frequency_hz": "60",
+            }
+        )
+        == []
+    )
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({"ecms_household_name": ""}, "ecms_household_name is missing: set"),
+    ({"ecms_household_name": 7}, "ecms_household_name is 7: set a text"),
+    ({"ecms_household_name": "3 Rossi"}, "must start with a letter"),
+    ({"ecms_household_name": "Abcdefghijklmnopqrst Rossi"}, "make it 23 characters or shorter"),
+    ({"ecms_household_name": "Росси"}, "write it with the letters a to z"),
+    ({"ecms_household_name": "Mario\tRossi"}, "leave out control characters"),
+    ({"ecms_household_name": "statistics"}, "choose another name"),
+    ({"ecms_timezone": "Europe/Rom"}, 'ecms_timezone is "Europe/Rom" (did you mean "Europe/Rome"?): set'),
+    ({"ecms_timezone": None}, "ecms_timezone is missing: set a zone"),
+    ({"ecms_mains_voltage_v": 23}, "ecms_mains_voltage_v is 23: set a number from 50 to 500 volt"),
+    ({"ecms_mains_voltage_v": True}, "ecms_mains_voltage_v is True: set a number"),
+    ({"ecms_mains_voltage_v": float("nan")}, "ecms_mains_voltage_v is nan: set a number"),
+    ({"ecms_mains_frequency_hz": 55}, "ecms_mains_frequency_hz is 55: set 50 or 60"),
+    ({"ecms_contract_power_w": 3}, "ecms_contract_power_w is 3: set a whole number from 500 to 100000 watt"),
+    ({"ecms_alert_power_w": "2.5 kW"}, 'ecms_alert_power_w is "2.5 kW": set a whole number'),
+    ({"ecms_alert_power_w": 3301}, "ecms_alert_power_w is 3301, more than 1.1 times ecms_contract_power_w (3000): set"),
+    ({"ecms_hub_hostname": "pi.local"}, '(did you mean "pi"?): set one name'),
+    ({"ecms_hub_hostname": "Pi"}, '(did you mean "pi"?): set one name'),
+    ({"ecms_hub_hostname": "-pi"}, 'ecms_hub_hostname is "-pi": set one name'),
+    ({"ecms_hub_hostname": "p" * 64}, "at most 63 characters"),
+    ({"ecms_hub_hostname": "42"}, 'ecms_hub_hostname is "42": set one name'),
+    ({"ecms_hub_hostname": "localhost"}, "set another, such as pi"),
+    ({"ecms_udp_port": 0}, "ecms_udp_port is 0: set a whole number from 1 to 65535"),
+    ({"ecms_udp_port": 65536}, "ecms_udp_port is 65536: set a whole number"),
+    ({"ecms_udp_port": 123}, "ecms_udp_port is 123, the port of the time service: set another"),
+    ({"ecms_udp_port": "5353"}, "ecms_udp_port is 5353, the port of mDNS: set another"),
+    ({"ecms_udp_port": 53}, "ecms_udp_port is 53, the port of DNS: set another"),
+    ({"ecms_require_signed_readings": "maybe"}, 'ecms_require_signed_readings is "maybe": set true or false'),
+    ({"ecms_retention_days": 7}, "ecms_retention_days is 7: set a whole number from 8 to 36500 days"),
+    ({"ecms_mqtt_broker": "emqx"}, 'ecms_mqtt_broker is "emqx", which is not in this version: set mosquitto'),
+    ({"ecms_mqtt_broker": "remote"}, 'ecms_mqtt_broker is "remote", which is not in this version: set mosquitto'),
+    ({"ecms_mqtt_broker": "hivemq"}, 'ecms_mqtt_broker is "hivemq": set mosquitto'),
+    ({"ecms_database": "remote"}, 'ecms_database is "remote", which is not in this version: set local'),
+    ({"ecms_database": "cloud"}, 'ecms_database is "cloud": set local'),
+    ({"ecms_devices": [], "ecms_boxes": []}, "ecms_devices is []: set a list of at least one appliance"),
+    ({"ecms_devices": "lavatrice", "ecms_boxes": []}, 'ecms_devices is "lavatrice": set a list'),
+    (device(id=256), "ecms_devices, entry 2: id is 256: set a whole number from 0 to 255"),
+    (device(id=-1), "ecms_devices, entry 2: id is -1: set"),
+    (device(id="two"), 'ecms_devices, entry 2: id is "two": set'),
+    (device(id=1), "ecms_devices, entry 2: id 1 is taken by another appliance"),
+    (device(name=""), 'ecms_devices, entry 2: name is "": set 1 to 50 characters'),
+    (device(name="x" * 51), "ecms_devices, entry 2: name is"),
+    (device(name=" forno"), 'ecms_devices, entry 2: name is " forno": set 1 to 50 characters, without blanks'),
+    (device(name="LAVATRICÈ"), 'ecms_devices, entry 2: name "LAVATRICÈ" is taken by another appliance'),
+    (device(nome="forno"), 'ecms_devices, entry 2 has an unknown entry "nome" (did you mean "name"?)'),
+    (device(ratings=5), "ecms_devices, entry 2: ratings is 5: set a list"),
+    (rating(valid_from="31/01/2026"), 'entry 2, rating 1: valid_from is "31/01/2026": set a date such as 2026-01-31'),
+    (rating(valid_from="2026-02-30"), 'entry 2, rating 1: valid_from is "2026-02-30": set a date'),
+    (rating(voltage_v=501), "entry 2, rating 1: voltage_v is 501: set a number from 50 to 500 volt"),
+    (rating(power_factor=0), "entry 2, rating 1: power_factor is 0: set a number above 0 and at most 1"),
+    (rating(power_factor=1.01), "entry 2, rating 1: power_factor is 1.01: set"),
+    (device(ratings=[{"valid_from": "2026-01-31"}]), "entry 2, rating 1 says nothing: set voltage_v or power_factor"),
+    (
+        device(ratings=[{"valid_from": d, "voltage_v": 230} for d in ("2026-01-31", dt.date(2026, 1, 31))]),
+        "entry 2, rating 2: valid_from 2026-01-31 is the day of another rating",
+    ),
+    ({"ecms_boxes": "none"}, 'ecms_boxes is "none": set a list'),
+    (box(name="CUCINA"), 'ecms_boxes, entry 2: name "CUCINA" is taken by another box'),
+    (box(mac="5C:CF:7F:01:02"), 'ecms_boxes, entry 2: mac is "5C:CF:7F:01:02": set six pairs in quotes'),
+    (box(mac=1234), "ecms_boxes, entry 2: mac is 1234: set six pairs"),
+    (box(mac="5c-cf-7f-01-02-03"), "ecms_boxes, entry 2: mac 5C:CF:7F:01:02:03 is taken by another box"),
+    (box(device=3), "ecms_boxes, entry 2: device is 3: set the id of an appliance"),
+    (box(variant="10A"), 'ecms_boxes, entry 2: variant is "10A": set 05B or 20A or 30A'),
+    (box(calibration=0), "ecms_boxes, entry 2: calibration is 0: set a factor above 0"),
+    (box(serial_port=""), 'ecms_boxes, entry 2: serial_port is "": set a port'),
+    (box(ota_address="no name"), 'ecms_boxes, entry 2: ota_address is "no name": set a name or an address'),
+    (box(varient="05B"), 'unknown entry "varient" (did you mean "variant"?)'),
+    ({"ecms_ntp_servers": []}, "ecms_ntp_servers is []: set a list"),
+    ({"ecms_ntp_servers": ["pool ntp org"]}, 'ecms_ntp_servers has "pool ntp org": set the name or the address'),
+    ({"ecms_journal_storage": "auto"}, 'ecms_journal_storage is "auto": set volatile or persistent'),
+    ({"ecms_timezon": "Europe/Rome"}, 'ecms_timezon is no variable of this version (did you mean "ecms_timezone"?)'),
+    ({"ecms_smtp": {}}, "ecms_smtp is no variable of this version: remove it, or see"),
+    ({"ecms_secrets_dir": "secrets"}, 'ecms_secrets_dir is "secrets": set the absolute path'),
+    ({"ecms_secrets": ["x"]}, "ecms_secrets is no dictionary"),
+    ({"ecms_secrets": {"mqtt_mario_rosi": "x"}}, 'unknown name "mqtt_mario_rosi" (did you mean "mqtt_mario_rossi"?)'),
+    ({"ecms_secrets": {"mqtt_admin": "Change_Me-please-now"}}, 'ecms_secrets: "mqtt_admin" is a placeholder'),
+    ({"ecms_secrets": {"mqtt_admin": "my-very-own-PassWord"}}, 'ecms_secrets: "mqtt_admin" is a placeholder'),
+    ({"ecms_secrets": {"mqtt_admin": ""}}, 'ecms_secrets: "mqtt_admin" is empty'),
+    ({"ecms_secrets": {"mqtt_admin": "Tr0ub4dor"}}, 'ecms_secrets: "mqtt_admin" is too short'),
+    ({"ecms_secrets": {"mqtt_admin": "correct horse battery"}}, 'ecms_secrets: "mqtt_admin" holds a blank'),
+    ({"ecms_secrets": {"mqtt_admin": 1234567890123456}}, 'ecms_secrets: "mqtt_admin" is no text'),
+    ({"ecms_secrets": {"household_key": "changeme"}}, 'ecms_secrets: "household_key" is no key: set 64 hex digits'),
+    ({"ecms_secrets": {"household_key": "0" * 64}}, 'ecms_secrets: "household_key" is no key'),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), CASES, ids=[case[1][:60] for case in CASES])
+def test_each_mistake_gives_its_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    found = mistakes(changes)
+    assert len(found) == 1, found
+    assert sentence in found[0]
+    assert found[0].startswith("hub-rossi: ")
+    assert found[0].endswith(".")
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    changes = {"ecms_udp_port": 123, "ecms_timezone": "Rome", "ecms_alert_power_w": 0, "ecms_timezon": ""}
+    assert len(mistakes(changes)) == 4
+
+
+def test_switches_are_checked_one_by_one() -> None:
+    for name in KNOWN:
+        if sound()[name] in (True, False) and isinstance(sound()[name], bool):
+            assert mistakes({name: "perhaps"}) == [f'hub-rossi: {name} is "perhaps": set true or false.']
+
+
+def test_no_sentence_holds_a_secret() -> None:
+    values = {
+        "household_key": "deadbeefdeadbeef",
+        "mqtt_mario_rossi": "CHANGEME-visible",
+        "mqtt_admin": "visible",
+        "nonsense": "visible",
+    }
+    found = mistakes({"ecms_secrets": values})
+    assert len(found) == 4
+    assert not any(value in sentence for value in values.values() for sentence in found)
+
+
+def test_secrets_of_ones_own_are_taken() -> None:
+    assert mistakes({"ecms_secrets": {"household_key": KEY, "mqtt_admin": "kR7.wq-81Lp_zz0#"}}) == []
+
+
+def test_a_host_that_is_no_hub_needs_no_household() -> None:
+    assert mistakes({"ecms_household_name": "", "ecms_devices": []}, ["database"]) == []
+    found = mistakes({"ecms_household_name": "", "ecms_secrets": {"household_key": KEY}}, ["database"])
+    assert len(found) == 1
+    assert 'unknown name "household_key"' in found[0]
+
+
+GROUP_HOSTS = {"hub": ["hub-a"], "broker": ["hub-a"], "writer": ["hub-a"], "database": ["hub-a"]}
+
+
+def test_a_run_of_one_home_has_no_mistake() -> None:
+    assert inventory.run_mistakes({"hub-a": "Anna"}, {"hub-a": "/a/.secrets"}, GROUP_HOSTS) == []
+
+
+@pytest.mark.parametrize("group", ["hub", "broker", "writer", "database"])
+def test_a_group_without_hosts_is_a_mistake(group: str) -> None:
+    for empty in ({**GROUP_HOSTS, group: []}, {name: hosts for name, hosts in GROUP_HOSTS.items() if name != group}):
+        assert inventory.run_mistakes({}, {}, empty) == [
+            f"no host is in the group {group}: name one under {group} in hosts.yml."
+        ]
+
+
+def test_a_name_that_another_hub_has_is_refused_however_it_is_written() -> None:
+    hubs = ["hub-a", "hub-b"]
+    groups = dict.fromkeys(GROUP_HOSTS, hubs)
+    found = inventory.run_mistakes({"hub-b": "mario  ROSSI", "hub-a": "Mario Rossi"}, {}, groups)
+    assert len(found) == 1
+    assert found[0].startswith('hub-b: ecms_household_name "mario  ROSSI" gives the slug "mario_rossi" that hub-a has')
+    assert inventory.run_mistakes({"hub-a": "", "hub-b": ""}, {}, groups) == []
+
+
+def test_two_households_never_share_a_directory_of_secrets() -> None:
+    groups = {group: ["hub-a", "hub-b"] for group in GROUP_HOSTS}
+    found = inventory.run_mistakes({}, {"hub-a": "/x/.secrets", "hub-b": "/x/.secrets"}, groups)
+    assert len(found) == 1
+    assert found[0].startswith("hub-b: its secrets would mix with those of hub-a in /x/.secrets: give")
+
+
+def test_a_hub_without_a_broker_of_its_own_must_not_have_to_choose() -> None:
+    groups = {**GROUP_HOSTS, "broker": ["b1", "b2"]}
+    assert inventory.run_mistakes({}, {}, groups) == [
+        "the group broker has several hosts, and hub-a is none of them: leave one host in broker, or add hub-a to it."
+    ]
+
+
+def test_a_hub_is_served_by_itself_or_by_the_shared_host() -> None:
+    groups = {"hub": ["alone", "casa"], "broker": ["alone", "central"], "writer": ["casa"]}
+    assert inventory.service_host("alone", "broker", groups) == "alone"
+    assert inventory.service_host("casa", "broker", groups) == "central"
+    assert inventory.service_host("alone", "writer", groups) == "casa"
+    with pytest.raises(ValueError, match="no host is in the group database"):
+        inventory.service_host("alone", "database", groups)
+
+
+def test_facts_are_derived_in_their_final_types() -> None:
+    given_variables = sound() | {"ecms_udp_port": "4211", "ecms_require_signed_readings": "yes"}
+    facts = inventory.household_facts(given_variables, {"household_key": KEY}, "hub-a", GROUP_HOSTS)
+    assert facts["slug"] == "mario_rossi"
+    assert facts["schema"] == "ecms_mario_rossi"
+    assert facts["topics"]["readings"] == "mario_rossi/sensori"
+    assert facts["users"] == {"mqtt": "mario_rossi", "grafana": "grafana_mario_rossi"}
+    assert facts["udp_port"] == 4211
+    assert facts["require_signed_readings"] is True
+    assert facts["hosts"] == {"broker": "hub-a", "writer": "hub-a", "database": "hub-a"}
+    assert facts["secrets"] == {"household_key": KEY}
+    assert facts["devices"] == [
+        {"id": 1, "name": "lavatrice", "ratings": []},
+        {
+            "id": 2,
+            "name": "frigorifero",
+            "ratings": [{"valid_from": "2026-01-01", "voltage_v": 230.0, "power_factor": 0.85}],
+        },
+    ]
+    assert facts["boxes"] == [
+        {"name": "cucina", "mac": "5C:CF:7F:01:02:03", "device": 1, "calibration": 1.02, "variant": "05B"}
+    ]
+
+
+def test_the_rules_say_that_a_household_confirms_nothing_itself() -> None:
+    facts = inventory.household_facts(sound(), {}, "hub-a", GROUP_HOSTS)
+    first = facts["access"][0]
+    assert (first["effect"], first["action"], first["topic"]) == ("deny", "publish", "mario_rossi/conferme")
+
+
+def test_services_know_whom_they_serve_in_this_run() -> None:
+    groups = {
+        "hub": ["alone", "casa", "absent"],
+        "broker": ["alone", "central"],
+        "writer": ["central"],
+        "database": ["central"],
+    }
+    hosts = ["alone", "casa", "central"]
+    central = inventory.service_facts(sound(), {}, "central", groups, hosts)
+    assert central["hubs"] == {"broker": ["casa"], "writer": ["alone", "casa"], "database": ["alone", "casa"]}
+    alone = inventory.service_facts(sound(), {}, "alone", groups, hosts)
+    assert alone["hubs"] == {"broker": ["alone"], "writer": [], "database": []}
+
+
+# Whatever a text editor can make of an inventory, the answer is sentences.
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.dates(),
+    st.datetimes(),
+    st.sampled_from(["Mario Rossi", "5C:CF:7F:01:02:03", "2026-01-31", "pi", "1" * 30, "1e5"]),
+)
+keys = st.sampled_from(
+    ["id", "name", "ratings", "valid_from", "voltage_v", "power_factor", "mac", "device", "variant", "calibration", "x"]
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(keys, scalars), inner, max_size=5)),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(KNOWN), values, max_size=len(KNOWN)))
+def test_any_inventory_gives_sentences_and_what_has_none_gives_facts(changes: dict[str, Any]) -> None:
+    variables = sound() | copy.deepcopy(changes)
+    found = inventory.host_mistakes(variables, "hub-a", GROUPS, KNOWN)
+    for sentence in found:
+        assert sentence.startswith("hub-a: ")
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+    if not found:
+        facts = inventory.household_facts(variables, {}, "hub-a", GROUP_HOSTS)
+        assert all(0 <= device["id"] <= 255 for device in facts["devices"])
+        assert None not in facts.values()
+
+
+@settings(deadline=None)
+@given(st.integers(1, 65535) | st.integers(-(10**20), 10**20))
+def test_every_port_is_either_good_or_refused(port: int) -> None:
+    good = 1 <= port <= 65535 and port not in {53, 123, 5353}
+    assert (mistakes({"ecms_udp_port": port}) == []) is good
+    assert (mistakes({"ecms_udp_port": str(port)}) == []) is good
+
+
+@settings(deadline=None)
+@given(st.text(max_size=70))
+def test_a_host_name_that_is_taken_obeys_rfc_1123(name: str) -> None:
+    if mistakes({"ecms_hub_hostname": name}) == []:
+        assert name.isascii()
+        assert 1 <= len(name) <= 63
+        assert name.replace("-", "").isalnum()
+        assert not name.startswith("-")
+        assert not name.endswith("-")
