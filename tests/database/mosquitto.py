@@ -17,6 +17,7 @@ from typing import Any, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from database.server import free_port
 from ecms import names
 from ecms.messages import Reading, decode_confirmation, encode_reading
 
@@ -29,9 +30,7 @@ class Broker:
 
     def __init__(self, *users: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="ecms-mosquitto-"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         passwords = self.directory / "passwords"
         passwords.touch(0o600)
         for user in users:

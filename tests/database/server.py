@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -104,11 +104,6 @@ class PrivateServer(Server):
         self._process.kill()
         self._process.wait()
 
-    def suspend(self) -> None:
-        """Stop the server's time, so that it neither answers nor closes."""
-        assert self._process is not None
-        os.kill(self._process.pid, 19)
-
     def remove(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
@@ -125,3 +120,10 @@ def _own_name() -> str:
 def _program(name: str) -> str:
     # Debian keeps servers where users other than root do not look.
     return shutil.which(name) or shutil.which(name, path="/usr/sbin") or name
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

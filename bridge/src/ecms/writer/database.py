@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TypeVar
 
 import pymysql
@@ -248,7 +249,10 @@ class ReadingsDatabase:
         self, household: Household, cursor: Cursor, readings: list[tuple[Reading, int]]
     ) -> tuple[int, list[Letter]]:
         """Insert readings, one by one if the database takes exception to one; return how many and the refused."""
-        rows = sorted((utc(r.timestamp), device, r.mac, f"{r.amps:.3f}") for r, device in readings)
+        # In the order of the key, but the first that came first: of two values for one key the first is kept.
+        rows = sorted(
+            ((utc(r.timestamp), device, r.mac, f"{r.amps:.3f}") for r, device in readings), key=itemgetter(0, 1, 2)
+        )
         statement = _INSERT.format(household.data)
         try:
             return cursor.executemany(statement, rows) or 0, []
@@ -271,7 +275,7 @@ class ReadingsDatabase:
         cursor.executemany(
             f"INSERT INTO {household.quarantine} (idDevice, mac, updated_at, sensorData) "  # noqa: S608
             "VALUES (%s, %s, %s, %s) ON DUPLICATE KEY UPDATE sensorData = sensorData",
-            sorted((r.device, r.mac, utc(r.timestamp), f"{r.amps:.3f}") for r in readings),
+            [(r.device, r.mac, utc(r.timestamp), f"{r.amps:.3f}") for r in readings],
         )
 
     def _bury(self, household: Household, cursor: Cursor, letters: list[Letter]) -> None:
