@@ -39,7 +39,8 @@ def header(document: dict[str, Any]) -> str:
     return (
         "#pragma once\n\n#include <stdint.h>\n\n"
         "struct GoldenVector {\n    const char* name;\n    unsigned version, device, flags;\n    int rssi;\n"
-        "    unsigned time, sequence, current_ma;\n    uint8_t mac[6], firmware[3], datagram[36], ack[24], refused[24];\n"
+        "    unsigned time, sequence, current_ma;\n    uint8_t mac[6], firmware[3];\n"
+        "    uint8_t datagram[36], ack[24], refused[24];\n"
         "};\n\n"
         f"const uint8_t kGoldenKey[32] = {_bytes(document['key_hex'])};\n\n"
         "const GoldenVector kGoldenVectors[] = {\n" + "".join(map(_vector, valid)) + "};\n"

@@ -460,7 +460,7 @@ SetupView Box::setup_view() const {
     view.network_count = network_count_;
     view.scanning = scanning_;
     view.ssid = tried_.ssid;
-    view.device = tried_.device;
+    view.device = tried_.configured() ? tried_.device : -1;
     view.joining = phase_ == Phase::kTrying;
     view.joined = phase_ == Phase::kLingering;
     view.address = view.joined ? board_.address() : 0;
@@ -522,7 +522,7 @@ void Box::answer_save(const HttpRequest& request, Portal& portal) {
     const bool known = device.fits && parse_number(device.text(), UINT8_MAX, id) &&
                        settings_.device_name(static_cast<uint8_t>(id)) != nullptr;
     view.ssid = ssid.text();
-    view.device = static_cast<uint8_t>(known ? id : 0);
+    view.device = known ? static_cast<int>(id) : -1;
     if (!ssid.fits || ssid.size == 0 || holds_nul(ssid.text())) {
         view.form_error = FormError::kSsid;
     } else if (!password.fits || (password.size > 0 && password.size < kMinPassword) || holds_nul(password.text()) ||

@@ -241,7 +241,7 @@ void Portal::setup(const SetupView& view) {
 void Portal::saved(const SetupView& view) {
     head({kStatusOk}, text(kSavedTitle), 0);
     page_.raw("<p class=o>").raw(text(kSavedText)).raw(" <b>").html(view.ssid).raw("</b> &middot; ");
-    const char* device = settings_.device_name(view.device);
+    const char* device = settings_.device_name(static_cast<uint8_t>(view.device));
     page_.html(device != nullptr ? device : "").raw("</p><p>").raw(text(kSavedNext)).raw("</p><p><a href=\"/?lang=");
     page_.raw(text(kCode)).raw("\">").raw(text(kBack)).raw("</a></p>");
     foot("/");

@@ -48,7 +48,7 @@ struct SetupView {
     size_t network_count;
     bool scanning;
     Text ssid;                // chosen or tried
-    uint8_t device;
+    int device;               // -1: none yet
     bool joining;
     bool joined;
     uint32_t address;         // once joined
