@@ -117,9 +117,11 @@ def _rating(facts: object, name: str, zone: ZoneInfo) -> Rating:
         day = date.fromisoformat(_text(members, "valid_from"))
     except ValueError:
         _fail(f"write valid_from of {name!r} as a date such as 2026-01-31, not {members['valid_from']!r}")
-    begins = max(day_begins(day, zone).astimezone(UTC).replace(tzinfo=None), FIRST_TIME)
-    if begins > LAST_TIME:
-        _fail(f"set valid_from of {name!r} to a date before 2038-01-19, not {day}")
+    if day >= LAST_TIME.date():
+        _fail(f"set valid_from of {name!r} to a date before {LAST_TIME.date()}, not {day}")
+    begins = FIRST_TIME
+    if day > FIRST_TIME.date():
+        begins = day_begins(day, zone).astimezone(UTC).replace(tzinfo=None)
     return Rating(
         begins,
         _number(members, "voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V),
