@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from ecms.datagram import Flag, format_mac
+from ecms.datagram import Datagram, Flag, format_mac
 
 MAX_CURRENT_A = 100.0
 """Above this no box can have measured: an ACS712 of 30 A ends at 37.9 A RMS."""
@@ -42,6 +42,22 @@ class Reading:
     sequence: int | None = None
     flags: tuple[str, ...] = ()
     firmware: str | None = None
+
+
+def reading_of(datagram: Datagram, *, timestamp: int | None = None, reading_id: str | None = None) -> Reading:
+    """Return a datagram's reading as it is published; ``timestamp`` (Unix s) replaces its own."""
+    firmware = datagram.firmware
+    return Reading(
+        mac=datagram.mac,
+        timestamp=datagram.timestamp if timestamp is None else timestamp,
+        device=datagram.device,
+        amps=datagram.current_ma / 1000,
+        id=reading_id,
+        rssi=datagram.rssi,
+        sequence=datagram.sequence,
+        flags=tuple(datagram.flags.words()) if datagram.flags else (),
+        firmware=None if firmware is None else f"{firmware[0]}.{firmware[1]}.{firmware[2]}",
+    )
 
 
 def encode_reading(reading: Reading) -> bytes:

@@ -22,7 +22,7 @@ from ecms.hub.ledger import Address, Entry, Ledger
 from ecms.hub.publisher import MqttPublisher
 from ecms.hub.settings import HubSettings, Limits, Timing, household_key
 from ecms.hub.spool import Row, Spool, SpoolError
-from ecms.messages import Reading, encode_reading
+from ecms.messages import encode_reading, reading_of
 from ecms.mqtt import MqttLink
 from ecms.service import Service, configure_logging
 from ecms.throttle import ThrottledLog
@@ -179,22 +179,12 @@ class Hub:
             self._not_taken("nothing is confirmed and the spool takes nothing")
             return
         self._id_number += 1
-        reading = Reading(
-            mac=datagram.mac,
-            timestamp=timestamp,
-            device=datagram.device,
-            amps=datagram.current_ma / 1000,
-            id=f"{self._id_prefix}-{self._id_number:x}",
-            rssi=datagram.rssi,
-            sequence=datagram.sequence,
-            flags=tuple(datagram.flags.words()) if datagram.flags else (),
-            firmware=None if datagram.firmware is None else "{}.{}.{}".format(*datagram.firmware),
-        )
+        reading_id = f"{self._id_prefix}-{self._id_number:x}"
         self._ledger.add(
             Entry(
-                id=str(reading.id),
+                id=reading_id,
                 identity=identity,
-                message=encode_reading(reading),
+                message=encode_reading(reading_of(datagram, timestamp=timestamp, reading_id=reading_id)),
                 arrived=self._now,
                 datagram=None if datagram.version == 1 else data,
                 address=address,
