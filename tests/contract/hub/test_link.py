@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import selectors
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ import pytest
 from contract.hub.rig import Broker, Writer, free_port, until
 from ecms.config import ConfigError, MqttSettings
 from ecms.mqtt import MqttLink, Will
+from notrun import not_run
 
 TOPIC = "mario_rossi/stato"
 ONLINE, OFFLINE = b'{"state":"offline","x":1}', b'{"state":"offline"}'
@@ -23,12 +26,19 @@ ONLINE, OFFLINE = b'{"state":"offline","x":1}', b'{"state":"offline"}'
 class Linked:
     """A link with the loop it lives in, turned by the test."""
 
-    def __init__(self, port: int, topics: list[str], will: Will | None = None, client_id: str = "linked") -> None:
+    def __init__(
+        self,
+        port: int,
+        topics: list[str],
+        will: Will | None = None,
+        client_id: str = "linked",
+        ca: Path | None = None,
+    ) -> None:
         self.messages: list[tuple[str, bytes]] = []
         self.ups = 0
         self.selector = selectors.DefaultSelector()
         self.link = MqttLink(
-            MqttSettings("127.0.0.1", port, "someone", ""),
+            MqttSettings("127.0.0.1", port, "someone", str(ca or "")),
             "unused",
             client_id,
             topics,
@@ -41,9 +51,11 @@ class Linked:
         self.ups += 1
 
     def turn(self, timeout_s: float = 0.02) -> None:
-        self.link.prepare(self.selector)
-        for _, events in self.selector.select(timeout_s):
+        unseen = self.link.prepare(self.selector)
+        for _, events in self.selector.select(0 if unseen else timeout_s):
             self.link.handle(events)
+        if unseen:
+            self.link.handle(selectors.EVENT_READ)
         self.link.tick()
 
     def until(self, condition: Callable[[], object], what: str) -> None:
@@ -187,6 +199,44 @@ def test_tls_with_a_broken_ca_file(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="cannot read the broker's CA certificate"):
             MqttLink.check(settings)
     MqttLink.check(MqttSettings("localhost", 1883, "x", ""))
+
+
+def certificate(directory: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that is its own authority, and its key."""
+    if shutil.which("openssl") is None:
+        not_run("openssl is not installed")
+    crt, key = directory / f"{name}.crt", directory / f"{name}.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
+            *("-keyout", key, "-out", crt),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    key.chmod(0o644)
+    return crt, key
+
+
+def test_tls(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    crt, key = certificate(tmp_path, "broker")
+    other, _ = certificate(tmp_path, "other")
+    broker.stop()
+    broker.start(f"allow_anonymous true\nuser root\ncertfile {crt}\nkeyfile {key}\n")
+    linked = Linked(broker.port, ["a/b"], ca=crt)
+    linked.until(lambda: linked.link.up, "connected")
+    with linked.link.together():
+        for number in range(1000):
+            assert linked.link.publish("a/b", b"%d" % number)
+    linked.until(lambda: len(linked.messages) == 1000, "all received")
+    assert linked.messages == [("a/b", b"%d" % number) for number in range(1000)]
+    linked.link.close(linked.selector)
+
+    stranger = Linked(broker.port, ["a/b"], ca=other)
+    stranger.until(lambda: "cannot reach the broker" in caplog.text, "told")
+    assert "certificate verify failed" in caplog.text
+    assert not stranger.link.up
 
 
 def test_attempts_leave_no_threads_behind(linked: Linked) -> None:

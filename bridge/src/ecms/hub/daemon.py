@@ -393,7 +393,9 @@ class Hub:
     def _finish(self, selector: selectors.BaseSelector) -> None:
         self._service.stop()
         self._now = time.monotonic()
-        self._commit(self._ledger.overdue(self._now, keep=0))
+        for _ in range(2):  # the first attempt may find the spool damaged and begin a new one
+            if self._ledger.live or self._spool.unwritten:
+                self._commit(self._ledger.overdue(self._now, keep=0))
         _log.info("stopping; %d readings in the spool, %d left with their boxes", self._spool.count, self._ledger.live)
         self._publisher.close(selector)
         self._boxes.close()
