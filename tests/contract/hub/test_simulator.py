@@ -64,6 +64,22 @@ def test_live_boxes_with_faults(settings: HubSettings, writer: Writer, key_file:
     assert max(m["amps"] for m in writer.messages if m["device"] == 1) > 5
 
 
+def test_boxes_that_lose_their_power(settings: HubSettings, writer: Writer, key_file: Path) -> None:
+    assert writer.up
+    with RunningHub(settings, PATIENT) as hub:
+        process = simulate(
+            *("live", "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno"),
+            *("--interval", 1, "--duration", 3.5, "--reboot-every", 1.2, "--grace", 0),
+        )
+        code, summary = ended(process)
+        until(lambda: len(writer.messages) >= summary["sent"], "published")
+    starts = [message for message in writer.messages if "boot" in message["flags"]]
+    assert len(starts) >= 2
+    assert {message["seq"] for message in starts} == {0}
+    assert code == 1
+    assert summary["boxes"][0]["dropped"] >= 1
+
+
 def test_interrupted_boxes_wait_for_their_answers(settings: HubSettings, writer: Writer, key_file: Path) -> None:
     with RunningHub(settings, PATIENT) as hub:
         process = simulate(

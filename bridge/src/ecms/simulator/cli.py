@@ -130,12 +130,12 @@ class _Live:
         self._fleet = fleet
         self._loads = loads
         self._stop = stop
-        self._begun_at = int(time.time())
+        self._begun_at = int(time.time()) // arguments.interval * arguments.interval
 
     def run(self) -> bool:
         interval, duration = self._arguments.interval, self._arguments.duration
         begun = rebooted = time.monotonic()
-        measured = int(time.time()) // interval - 1 - self._arguments.burst
+        measured = self._begun_at // interval - 1 - self._arguments.burst
         while not self._stop.signals and (duration is None or time.monotonic() - begun < duration):
             while measured < int(time.time()) // interval:
                 measured += 1
