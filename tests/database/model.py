@@ -40,7 +40,8 @@ def expected(rows: Iterable[Raw]) -> dict[Key, Sums]:
     result: dict[Key, Sums] = {}
     latest: dict[bytes, int] = {}
     for row in sorted(rows):
-        step = min(30, row.timestamp - latest.get(row.mac, -30))
+        since = row.timestamp - latest.get(row.mac, -31)
+        step = since if since <= 30 else 10
         latest[row.mac] = row.timestamp
         for minutes in (15, 60):
             key = (minutes, row.timestamp // (minutes * 60) * minutes * 60, row.device, row.mac)

@@ -21,7 +21,7 @@ _PACING = Pacing(first_s=2.0, last_s=5.0, drain_s=0.01)
 _RING = 10_000
 _SETTLE_S = 240.0
 _STORED_S = 180.0
-_STEP_CAP_S = 30
+_OWN_STEP_S = 10
 
 
 @dataclass(slots=True)
@@ -99,9 +99,9 @@ class Load:
         expected = {}
         for number, box in enumerate(self.boxes):
             currents = [self._current_ma(number, index) for index in range(self.measured)]
-            # Each reading stands for the second since its predecessor, the first one for the whole cap.
-            ampere_seconds = (currents[0] * _STEP_CAP_S + sum(currents[1:])) / 1000
-            covered = _STEP_CAP_S + len(currents) - 1
+            # Each reading stands for the second since its predecessor, the first one for its own 10 s.
+            ampere_seconds = (currents[0] * _OWN_STEP_S + sum(currents[1:])) / 1000
+            covered = _OWN_STEP_S + len(currents) - 1
             for res in ("15", "60"):
                 expected[res, box.mac.hex().upper()] = (len(currents), covered, round(ampere_seconds, 3))
         return expected

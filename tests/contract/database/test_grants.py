@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -9,13 +10,17 @@ import pymysql
 import pytest
 from pymysql.constants import ER
 
-from database.fixtures import Home, Users, new_home
+from database.fixtures import PASSWORD, Home, Users, new_home
 from database.server import Server
 from ecms import names
+from ecms.messages import Reading
 from ecms.schema import cli, grants
 from ecms.schema.household import parse_household
 from ecms.schema.migrator import packaged_migrations
 from ecms.session import Session
+from ecms.writer import database
+from ecms.writer.database import ReadingsDatabase
+from ecms.writer.inbox import Batch, Letter, Status
 
 DENIED = {
     ER.DBACCESS_DENIED_ERROR,
@@ -116,6 +121,45 @@ def test_the_writer_has_exactly_its_rights(pair: tuple[Home, Home], users: Users
         for table in tables(other.slug):
             for action in ("SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE"):
                 assert not allowed(session, deed(action, other.schema, table)), (table, action)
+
+
+def everything(writer: ReadingsDatabase, home: Home, *, added: bool) -> None:
+    """Do all that a writer ever does."""
+    box, now = bytes([2, 0, 0, 0, 0, 1]), int(time.time())
+    for _ in range(2):
+        readings = [Reading(box, now, 1, 1.0, flags=("boot",)), Reading(box, now, 9, 1.0)]
+        writer.store(Batch(home.slug, readings, [Letter("json", b"?")], [Status(now, "online", str(now))]))
+        writer.store(Batch(home.slug, [], [], [Status(now, "offline", "x")]))
+    if added:
+        home.rows("INSERT INTO device VALUES (9, 'bollitore') ON DUPLICATE KEY UPDATE nome = nome")
+        writer.store(Batch(home.slug, [Reading(box, now + 1, 9, 1.0)]))
+    while writer.releasable():
+        writer.release(home.slug)
+
+
+def test_the_writers_rights_suffice(home: Home, users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "DEAD_LETTERS_KEPT", 1)
+    user = users.make(grants.writer_grants(home.slug))
+    with closing(ReadingsDatabase(home.server.settings_of(user), PASSWORD)) as writer:
+        everything(writer, home, added=False)
+        everything(writer, home, added=True)
+    assert home.rows("SELECT COUNT(*) FROM quarantine") == ((0,),)
+
+
+def test_the_writer_needs_each_of_its_rights(home: Home, users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "DEAD_LETTERS_KEPT", 1)
+    rights = grants.writer_grants(home.slug)
+    for grant in rights:
+        for privilege in grant["privileges"]:
+            fewer = [dict(g, privileges=[p for p in g["privileges"] if (g, p) != (grant, privilege)]) for g in rights]
+            user = users.make([g for g in fewer if g["privileges"]])  # type: ignore[misc]
+            home.rows("DELETE FROM device WHERE idDevice = 9")
+            home.rows("DELETE FROM {data} WHERE idDevice = 9")
+            with (
+                closing(ReadingsDatabase(home.server.settings_of(user), PASSWORD)) as writer,
+                pytest.raises(database.UnknownHouseholdError),
+            ):
+                everything(writer, home, added=True)
 
 
 def test_a_household_reads_its_own_schema_and_no_other(pair: tuple[Home, Home], users: Users) -> None:

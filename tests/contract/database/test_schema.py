@@ -413,9 +413,9 @@ class TestTool:
         tool.files["schema.toml"].write_text("[database]\n", "utf-8")
         assert "lacks 'host'" in tool.fails("maintain")
 
-    def test_a_server_that_is_away_is_one_sentence(self, tool: Tool) -> None:
-        text = tool.files["schema.toml"].read_text("utf-8")
-        tool.files["schema.toml"].write_text(text.replace(tool.settings.socket, "/nowhere/socket"), "utf-8")
+    def test_a_server_that_is_away_is_one_sentence(self, tmp_path: Path) -> None:
+        gone = DatabaseSettings("localhost", 0, str(tmp_path / "gone"), "ecms-admin", "")
+        tool = Tool(tmp_path, gone, facts("casa"))
         assert "see that it runs" in tool.fails("apply")
 
     def test_a_household_with_too_short_a_retention_is_refused(self, tool: Tool) -> None:

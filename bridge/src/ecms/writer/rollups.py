@@ -1,14 +1,14 @@
 """Sums over 15 and 60 minutes, computed again from the raw rows wherever a reading has come in.
 
-A reading stands for the time since the previous one of its box, at most 30 s; so does one without a previous
-reading: after a gap it is taken for half a minute, as if the box had missed two beats. A late reading
-shortens the time of its successor, which lies at most 30 s later; with the buckets of both computed again,
+A reading stands for the time since the previous one of its box if that is at most 30 s, so that two lost
+readings are bridged; after a longer gap, or without a previous reading, for its own 10 s. A late reading
+changes the time of its successor, which lies at most 30 s later; with the buckets of both computed again,
 the order in which readings arrive, or how often, makes no difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,8 @@ from ecms import names
 QUARTER_S = 900
 HOUR_S = 3600
 MAX_STEP_S = 30
+OWN_STEP_S = 10
+"""Boxes measure every 10 s."""
 
 _MAX_RUN_S = 86400
 """Longer runs are cut, so that no single statement reads more than a day."""
@@ -83,13 +85,13 @@ class Rollups:
             {into}
             SELECT s.* FROM (
               SELECT 15 AS res, FROM_UNIXTIME(t DIV {QUARTER_S} * {QUARTER_S}) AS bucket, idDevice, mac,
-                COUNT(*) AS n, SUM(dt) AS cov_s, SUM(sensorData * dt) AS a_s,
+                COUNT(*) AS n, SUM(IF(gap <= {MAX_STEP_S}, gap, {OWN_STEP_S})) AS cov_s,
+                SUM(sensorData * IF(gap <= {MAX_STEP_S}, gap, {OWN_STEP_S})) AS a_s,
                 MIN(sensorData) AS a_min, MAX(sensorData) AS a_max
               FROM (
                 SELECT UNIX_TIMESTAMP(updated_at) AS t, idDevice, mac, sensorData,
-                  LEAST({MAX_STEP_S}, COALESCE(
-                    UNIX_TIMESTAMP(updated_at) - LAG(UNIX_TIMESTAMP(updated_at))
-                      OVER (PARTITION BY mac ORDER BY updated_at, idDevice), {MAX_STEP_S})) AS dt
+                  UNIX_TIMESTAMP(updated_at) - LAG(UNIX_TIMESTAMP(updated_at))
+                    OVER (PARTITION BY mac ORDER BY updated_at, idDevice) AS gap
                 FROM {schema}.{names.data_table(slug)}
                 WHERE updated_at >= %(before)s AND updated_at < %(ends)s AND mac IN %(macs)s
               ) AS d
@@ -107,8 +109,13 @@ class Rollups:
               GROUP BY hour, idDevice, mac
             ) AS s {update}"""  # noqa: S608
 
-    def recompute(self, cursor: Cursor, readings: Iterable[tuple[int, bytes]]) -> None:
-        """Compute every bucket again that the given readings (Unix s, MAC), now stored, may have changed."""
+    def recompute(
+        self, cursor: Cursor, readings: Iterable[tuple[int, bytes]], progress: Callable[[], None] = lambda: None
+    ) -> None:
+        """Compute every bucket again that the given readings (Unix s, MAC), now stored, may have changed.
+
+        ``progress`` is called after each statement.
+        """
         quarters = touched_quarters(readings)
         for statement, runs in ((self._quarters, quarters), (self._hours, touched_hours(quarters))):
             for run in runs:
@@ -122,6 +129,7 @@ class Rollups:
                         "macs": run.macs,
                     },
                 )
+                progress()
 
 
 def utc(timestamp: int) -> datetime:
