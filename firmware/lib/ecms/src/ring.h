@@ -10,7 +10,7 @@ constexpr uint32_t kPeriodS = 10;
 
 class Ring {
   public:
-    static constexpr size_t kCapacity = 900;
+    static constexpr size_t kCapacity = 800;
     static_assert(kCapacity * kPeriodS >= 2 * 3600, "a box bridges two hours without its hub");
 
     static constexpr uint32_t kFirstRetryS = 5;
