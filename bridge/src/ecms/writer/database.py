@@ -163,6 +163,7 @@ class ReadingsDatabase:
                     self._roll_back()
                 elif code in _NOT_SET_UP:
                     self._roll_back()
+                    self._households.pop(slug, None)
                     raise _unknown(slug) from error
                 else:
                     # Whatever else went wrong, a session in an unknown state is never used again.
@@ -209,7 +210,7 @@ class ReadingsDatabase:
             found.letters += letters
             self._progress()
             if stored:
-                household.rollups.recompute(cursor, ((r.timestamp, r.mac) for r, _ in found.stored))
+                household.rollups.recompute(cursor, ((r.timestamp, r.mac) for r, _ in found.stored), self._progress)
         if found.quarantined:
             self._quarantine(household, cursor, found.quarantined)
         outcome.dead = len(found.letters)
@@ -283,7 +284,7 @@ class ReadingsDatabase:
         for letter in letters:
             total += 1
             self._throttled.warning(
-                f"dead {household.slug} {letter.reason}",
+                f"dead {household.slug} {letter.reason[:20]}",
                 "a message of %r can never be stored (%s): see the table dead_letter",
                 household.slug,
                 letter.reason,
@@ -343,8 +344,7 @@ class ReadingsDatabase:
         if moved:
             cursor.executemany(_INSERT.format(household.data), [row for _, row in moved])
             self._progress()
-            household.rollups.recompute(cursor, [(timestamp, mac) for timestamp, _ in moved])
-            self._progress()
+            household.rollups.recompute(cursor, ((timestamp, mac) for timestamp, _ in moved), self._progress)
             cursor.execute(
                 f"DELETE FROM {household.quarantine} "  # noqa: S608
                 "WHERE idDevice = %s AND mac = %s AND updated_at IN %s",

@@ -71,7 +71,8 @@ class Household:
             assignments.setdefault(mac, []).append((since, device))
         if (devices, assignments) != (self._devices, self._assignments):
             self._devices, self._assignments = devices, assignments
-            self.release_from = {}
+            # Another writer may have quarantined what is now known.
+            self.quarantined, self.release_from = True, {}
         self._loaded = time.monotonic()
 
     def device_of(self, mac: bytes, timestamp: int, named: int) -> int:
