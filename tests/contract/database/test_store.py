@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 
+import pymysql
 import pytest
+from pymysql.constants import CR, ER
+from pymysql.cursors import Cursor
 
 from database import model
 from database.fixtures import PASSWORD, Home, Users, new_home
@@ -396,3 +400,46 @@ class TestTrouble:
             free.start()
             assert store(writer, home, reading(0)) == Outcome(stored=1)
             free.join()
+
+    def test_a_connection_lost_after_the_commit_stores_nothing_twice(
+        self, home: Home, writer: ReadingsDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store(writer, home, reading(0, flags=("boot",)))
+        commit = pymysql.connections.Connection.commit
+
+        def cut(session: pymysql.connections.Connection[Cursor]) -> None:
+            commit(session)
+            raise pymysql.OperationalError(CR.CR_SERVER_LOST, "Lost connection")
+
+        monkeypatch.setattr(pymysql.connections.Connection, "commit", cut)
+        with pytest.raises(module.DatabaseUnavailableError, match="does not answer"):
+            store(writer, home, reading(10), reading(20, device=9), reading(30, flags=("boot",)))
+        monkeypatch.undo()
+        again = store(writer, home, reading(10), reading(20, device=9), reading(30, flags=("boot",)))
+        assert again == Outcome(repeated=2, quarantined=1)
+        assert len(model.raw(home)) == 3
+        assert home.rows("SELECT COUNT(*) FROM quarantine") == ((1,),)
+        assert home.rows("SELECT boots FROM box") == ((2,),)
+        model.check(home)
+
+    @pytest.mark.parametrize(
+        ("code", "sentence"),
+        [
+            (ER.DISK_FULL, "is full (words): make room"),
+            (ER.RECORD_FILE_FULL, "is full (words): make room"),
+            (CR.CR_CONN_HOST_ERROR, "does not answer (words): see that it runs"),
+            (ER.OPTION_PREVENTS_STATEMENT, "says words"),
+        ],
+    )
+    def test_trouble_says_what_to_do_and_nothing_is_lost(
+        self, home: Home, writer: ReadingsDatabase, monkeypatch: pytest.MonkeyPatch, code: int, sentence: str
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise pymysql.OperationalError(code, "words")
+
+        monkeypatch.setattr(Cursor, "executemany", fail)
+        with pytest.raises(module.DatabaseUnavailableError, match=re.escape(sentence)):
+            store(writer, home, reading(0))
+        monkeypatch.undo()
+        assert store(writer, home, reading(0)) == Outcome(stored=1)
+        assert home.rows("SELECT COUNT(*) FROM dead_letter") == ((0,),)
