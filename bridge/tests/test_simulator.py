@@ -293,11 +293,14 @@ def test_macs_of_simulated_boxes_belong_to_no_maker() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["live", "--hub", "h", "--key-file", "KEY"], "no box to simulate"),
-        (["live", "--hub", "h", "--key-file", "missing", "--device", "1:a"], "cannot read the key file"),
-        (["live", "--hub", "h", "--key-file", "SHORT", "--device", "1:a"], "64 hexadecimal digits"),
-        (["replay", "missing.csv", "--hub", "h", "--key-file", "KEY", "--device", "1:a"], "cannot read the rec"),
-        (["live", "--hub", "no.such.host.invalid", "--key-file", "KEY", "--device", "1:a"], "cannot find the"),
+        (["--hub", "h", "--port", "9", "--key-file", "KEY"], "no box to simulate"),
+        (["--hub", "h", "--port", "9", "--key-file", "missing", "--device", "1:a"], "cannot read the key file"),
+        (["--hub", "h", "--port", "9", "--key-file", "SHORT", "--device", "1:a"], "64 hexadecimal digits"),
+        (
+            ["--replay", "missing.csv", "--hub", "h", "--port", "9", "--key-file", "KEY", "--device", "1:a"],
+            "cannot read the rec",
+        ),
+        (["--hub", "no.such.host.invalid", "--port", "9", "--key-file", "KEY", "--device", "1:a"], "cannot find the"),
     ],
 )
 def test_mistakes_are_one_sentence(
@@ -314,7 +317,7 @@ def test_mistakes_are_one_sentence(
 @pytest.mark.parametrize("device", ["1", "256:forno", "x:forno", "1:Forno!"])
 def test_wrong_device(device: str) -> None:
     with pytest.raises(SystemExit) as ended:
-        run_cli(["live", "--hub", "h", "--key-file", "k", "--device", device])
+        run_cli(["--hub", "h", "--port", "9", "--key-file", "k", "--device", device])
     assert ended.value.code == 2
 
 

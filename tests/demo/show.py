@@ -84,7 +84,7 @@ def _provision(suite: str, console: Console) -> Hub:
 def _boxes(hub: Hub, devices: dict[int, str], duration: float | None) -> Iterator[subprocess.Popen[str]]:
     command = [
         str(Path(sys.executable).parent / "python"),
-        *("-m", "ecms.simulator", "live"),
+        *("-m", "ecms.simulator"),
         *("--hub", hub.machine.address, "--port", str(hub.udp_port()), "--key-file", str(hub.key_file)),
         *(word for number, name in devices.items() for word in ("--device", f"{number}:{name}")),
     ]
@@ -108,6 +108,7 @@ def _watch(connection: Any, boxes: subprocess.Popen[str], duration: float | None
             live.update(table.render(table.read(connection, _SLUG), caption))
             time.sleep(_REFRESH_S)
         live.update(table.render(table.read(connection, _SLUG), caption))
+    console.print()
 
 
 def _verdict(summary: dict[str, Any], stored: dict[str, int], console: Console) -> int:

@@ -48,7 +48,7 @@ def test_live_boxes_with_faults(settings: HubSettings, writer: Writer, key_file:
     writer.confirming = True
     with RunningHub(settings, PATIENT) as hub:
         process = simulate(
-            *("live", "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file),
+            *("--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file),
             *("--device", "1:lavatrice", "--device", "2:frigorifero", "--device-v1", "6:forno"),
             *("--interval", 1, "--duration", 2.5, "--burst", 5, "--duplicate", 0.3, "--reorder", 0.2),
         )
@@ -68,7 +68,7 @@ def test_boxes_that_lose_their_power(settings: HubSettings, writer: Writer, key_
     assert writer.up
     with RunningHub(settings, PATIENT) as hub:
         process = simulate(
-            *("live", "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno"),
+            *("--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno"),
             *("--interval", 1, "--duration", 3.5, "--reboot-every", 1.2, "--grace", 0),
         )
         code, summary = ended(process)
@@ -82,9 +82,7 @@ def test_boxes_that_lose_their_power(settings: HubSettings, writer: Writer, key_
 
 def test_interrupted_boxes_wait_for_their_answers(settings: HubSettings, writer: Writer, key_file: Path) -> None:
     with RunningHub(settings, PATIENT) as hub:
-        process = simulate(
-            *("live", "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno")
-        )
+        process = simulate(*("--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno"))
         until(lambda: writer.messages, "published")
         process.send_signal(signal.SIGINT)
         writer.confirm(*writer.ids)
@@ -94,7 +92,7 @@ def test_interrupted_boxes_wait_for_their_answers(settings: HubSettings, writer:
 
 def test_without_a_hub_it_fails(key_file: Path) -> None:
     process = simulate(
-        *("live", "--hub", "127.0.0.1", "--port", 9, "--key-file", key_file, "--device", "1:forno"),
+        *("--hub", "127.0.0.1", "--port", 9, "--key-file", key_file, "--device", "1:forno"),
         *("--duration", 0.3, "--grace", 0.3),
     )
     code, summary = ended(process)
@@ -105,7 +103,7 @@ def test_refused_readings_are_a_failure(settings: HubSettings, writer: Writer, k
     assert writer.up
     with RunningHub(settings, PATIENT) as hub:
         process = simulate(
-            *("live", "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno"),
+            *("--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file, "--device", "1:forno"),
             *("--duration", 0.3, "--clock-error", 3600),
         )
         code, summary = ended(process)
@@ -120,7 +118,7 @@ def test_recorded_day(settings: HubSettings, writer: Writer, key_file: Path, tmp
     begins = int(time.time()) // 10 * 10 - 86400
     with RunningHub(settings, PATIENT) as hub:
         process = simulate(
-            *("replay", file, "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file),
+            *("--replay", file, "--hub", "127.0.0.1", "--port", hub.port, "--key-file", key_file),
             *("--device", "6:forno", "--device", "2:frigorifero", "--begins", begins, "--timeout", PATIENCE_S),
         )
         code, summary = ended(process)

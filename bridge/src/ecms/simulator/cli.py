@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -62,43 +61,27 @@ def _probability(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ecms-simulate", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--hub", required=True, help="name or address of the hub")
-    common.add_argument("--port", type=int, default=4210, help="its UDP port (default: %(default)s)")
-    common.add_argument("--key-file", type=Path, required=True, help="file with the household's key in hex")
-    common.add_argument(
-        "--device",
-        type=_device,
-        action="append",
-        default=[],
-        metavar="ID:NAME",
-        help="a box of this appliance; once per box",
-    )
-    common.add_argument(
-        "--first-box", type=int, default=1, metavar="N", help="number of the first box; the MACs follow from it"
-    )
-    common.add_argument("--loss", type=_probability, default=0.0, metavar="P", help="lost datagrams and answers")
-    common.add_argument("--duplicate", type=_probability, default=0.0, metavar="P", help="doubled datagrams")
-    common.add_argument("--reorder", type=_probability, default=0.0, metavar="P", help="datagrams up to 0.5 s late")
-    common.add_argument("--seed", type=int, default=0, help="another seed makes another home")
-    kinds = parser.add_subparsers(dest="kind", required=True)
-    live = kinds.add_parser("live", parents=[common], help="boxes that measure now")
-    live.add_argument(
-        "--device-v1",
-        type=_device,
-        action="append",
-        default=[],
-        metavar="ID:NAME",
-        help="a version 1 box, which gets no answers",
-    )
+    parser.add_argument("--hub", required=True, help="name or address of the hub")
+    parser.add_argument("--port", type=int, required=True, help="its UDP port, the inventory's ecms_udp_port")
+    parser.add_argument("--key-file", type=Path, required=True, help="file with the household's key in hex")
+    boxes = {"type": _device, "action": "append", "default": [], "metavar": "ID:NAME"}
+    parser.add_argument("--device", **boxes, help="a box of this appliance; once per box")  # type: ignore[arg-type]
+    parser.add_argument("--first-box", type=int, default=1, metavar="N", help="its number; the MACs follow from it")
+    parser.add_argument("--seed", type=int, default=0, help="another seed makes another home")
+    faults = parser.add_argument_group("faults of the network")
+    faults.add_argument("--loss", type=_probability, default=0.0, metavar="P", help="lost datagrams and answers")
+    faults.add_argument("--duplicate", type=_probability, default=0.0, metavar="P", help="doubled datagrams")
+    faults.add_argument("--reorder", type=_probability, default=0.0, metavar="P", help="datagrams up to 0.5 s late")
+    live = parser.add_argument_group("boxes that measure now")
+    live.add_argument("--device-v1", **boxes, help="a version 1 box, which gets no answers")  # type: ignore[arg-type]
     live.add_argument("--duration", type=float, default=None, metavar="S", help="measure for so long, then stop")
     live.add_argument("--interval", type=int, default=10, metavar="S", help="a reading each (default: %(default)s)")
     live.add_argument("--grace", type=float, default=75.0, metavar="S", help="then wait for answers (default: 75)")
     live.add_argument("--burst", type=int, default=0, metavar="N", help="start with this many older readings")
     live.add_argument("--clock-error", type=int, default=0, metavar="S", help="the boxes' clocks are ahead by this")
     live.add_argument("--reboot-every", type=float, default=None, metavar="S", help="the boxes lose their power")
-    recorded = kinds.add_parser("replay", parents=[common], help="a recorded day as the last 24 hours")
-    recorded.add_argument("file", type=Path, help="CSV: second_of_day,<name>_w,...")
+    recorded = parser.add_argument_group("a recorded day as the last 24 hours, instead")
+    recorded.add_argument("--replay", type=Path, metavar="FILE.csv", help="lines of second_of_day,<name>_w,...")
     recorded.add_argument("--voltage", type=float, default=MAINS_VOLTAGE_V, metavar="V")
     recorded.add_argument("--begins", type=int, default=None, metavar="UNIX", help="instead of 24 hours ago")
     recorded.add_argument("--timeout", type=float, default=600.0, metavar="S")
@@ -160,7 +143,7 @@ class _Live:
 
 def _boxes(arguments: argparse.Namespace, key: bytes, pacing: Pacing, ring: int) -> list[tuple[SimulatedBox, str]]:
     wanted = [(2, *device) for device in arguments.device]
-    wanted += [(1, *device) for device in getattr(arguments, "device_v1", [])]
+    wanted += [(1, *device) for device in arguments.device_v1]
     if not wanted:
         msg = "no box to simulate: give --device, such as --device 1:lavatrice"
         raise UsageError(msg)
@@ -178,7 +161,7 @@ def _run_live(arguments: argparse.Namespace, key: bytes, stop: Stop) -> tuple[bo
 
 
 def _run_replay(arguments: argparse.Namespace, key: bytes, _stop: Stop) -> tuple[bool, Fleet, list[str]]:
-    recording = replay.Recording.from_csv(arguments.file)
+    recording = replay.Recording.from_csv(arguments.replay)
     boxes = _boxes(arguments, key, replay.PACING, replay.DAY_S)
     samples = {box: recording.column(name) for box, name in boxes}
     begins = replay.day_before(time.time()) if arguments.begins is None else arguments.begins
@@ -192,21 +175,16 @@ def _fleet(arguments: argparse.Namespace, boxes: list[tuple[SimulatedBox, str]])
     return Fleet(arguments.hub, arguments.port, [box for box, _ in boxes], faults, arguments.seed)
 
 
-_KINDS: dict[str, Callable[[argparse.Namespace, bytes, Stop], tuple[bool, Fleet, list[str]]]] = {
-    "live": _run_live,
-    "replay": _run_replay,
-}
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run boxes and print a summary as JSON; return 0 only if every reading was acknowledged."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    run = _run_live if arguments.replay is None else _run_replay
     stop = Stop()
     stop.install()
     begun = time.monotonic()
     try:
-        complete, fleet, device_names = _KINDS[arguments.kind](arguments, _key(arguments.key_file), stop)
+        complete, fleet, device_names = run(arguments, _key(arguments.key_file), stop)
     except (UsageError, HubAddressError, replay.RecordingError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
