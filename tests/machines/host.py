@@ -6,12 +6,10 @@ in which it is. That namespace is kept alive by a file in /run, so that every la
 container can only be controlled from the namespace in which it was started.
 """
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +20,11 @@ _NAMESPACE = _HOLDER / "mntns"
 _CAP_SYS_RESOURCE = 24
 _MAKE_NAMESPACE = f"""
 set -e
+exec 9>{_HOLDER}.lock
+flock 9
+if nsenter --mount={_NAMESPACE} -- true 2>/dev/null; then
+    exit 0
+fi
 mkdir -p {_HOLDER}
 if ! mountpoint -q {_HOLDER}; then
     mount --bind {_HOLDER} {_HOLDER}
@@ -85,11 +88,8 @@ def _namespace() -> tuple[str, ...]:
     """Return the words before every podman command that put it where /sys/fs/cgroup is cgroup2."""
     if file_system(Path("/sys/fs/cgroup")) == "cgroup2":
         return ()
-    lock = Path(tempfile.gettempdir()) / f"ecms-machines-{os.getuid()}.lock"
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if file_system(_NAMESPACE) != "nsfs":
-            check(execute(as_root("sh", "-c", _MAKE_NAMESPACE)), "Mounting cgroup2 in a namespace of its own")
+    if file_system(_NAMESPACE) != "nsfs":
+        check(execute(as_root("sh", "-c", _MAKE_NAMESPACE)), "Mounting cgroup2 in a namespace of its own")
     return ("nsenter", f"--mount={_NAMESPACE}", "--")
 
 
