@@ -338,7 +338,7 @@ class Hub:
                 entry = self._ledger.next()
                 if entry is None or not self._publisher.publish(entry.message):
                     return False
-                if entry.attempts:
+                if entry.published:
                     self.counters.republished += 1
                 else:
                     self.counters.published += 1

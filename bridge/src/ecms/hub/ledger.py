@@ -35,6 +35,11 @@ class Entry:
     sent_at: float = _NEVER
     queue: OrderedDict[str, Entry] | None = field(default=None, repr=False)
 
+    @property
+    def published(self) -> bool:
+        """Whether it was handed to a broker before, by this process or, if it comes from the spool, an earlier one."""
+        return self.row is not None or self.sent_at != _NEVER
+
 
 class Ledger:
     """Unconfirmed readings: live ones, which may still have to go to the spool, and ones loaded from it."""
