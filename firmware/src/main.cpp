@@ -51,7 +51,7 @@ void serve(Visitor& visitor) {
 void setup() {
     Serial.begin(115200);
     const auto* version = ecms::kFirmwareVersion;
-    Serial.printf("\nECMS firmware %d.%d.%d, %s, MAC %s\n", version[0], version[1], version[2], ecms_settings.household,
+    Serial.printf("\nECMS firmware %d.%d.%d build %s MAC %s\n", version[0], version[1], version[2], ecms_settings.build,
                   WiFi.macAddress().c_str());
     board.begin(ecms_settings.udp_port);
     box.begin();

@@ -18,6 +18,7 @@ inline const char* sim_setting(const char* name, const char* fallback) {
 
 inline ecms::Settings sim_settings() {
     ecms::Settings settings = {};
+    settings.build = "simulator";
     settings.household = sim_setting("ECMS_SIM_HOUSEHOLD", "Casa d'Esempio");
     settings.language = std::string(sim_setting("ECMS_SIM_LANGUAGE", "it")) == "en" ? ecms::Language::kEnglish
                                                                                   : ecms::Language::kItalian;

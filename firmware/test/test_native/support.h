@@ -68,6 +68,7 @@ inline const ecms::Device kDevices[] = {{1, "Lavatrice"}, {2, "Frigorifero"}, {2
 
 inline ecms::Settings test_settings() {
     ecms::Settings settings = {};
+    settings.build = "0123abcd";
     settings.household = "Mario Rossi";
     settings.language = ecms::Language::kItalian;
     settings.access_point = "ECMS_device";

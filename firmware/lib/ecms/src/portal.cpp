@@ -307,7 +307,7 @@ void Portal::status_json(const Status& status) {
     page_.raw("HTTP/1.1 ").raw(FlashText{kStatusOk}).raw(FlashText{kJsonType}).raw(FlashText{kHeaders});
     page_.raw("{\"firmware\":\"");
     for (unsigned i = 0; i < 3; ++i) page_.raw(i > 0 ? "." : "").number(kFirmwareVersion[i]);
-    page_.raw("\",\"household\":\"").json(settings_.household).raw("\",\"mac\":\"");
+    page_.raw("\",\"build\":\"").json(settings_.build).raw("\",\"household\":\"").json(settings_.household).raw("\",\"mac\":\"");
     static constexpr char kDigits[] = "0123456789ABCDEF";
     for (unsigned i = 0; i < kMacSize; ++i) {
         const char pair[] = {kDigits[status.mac[i] >> 4], kDigits[status.mac[i] & 15]};

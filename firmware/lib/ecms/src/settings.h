@@ -17,6 +17,7 @@ struct Device {
 enum class Language : uint8_t { kItalian, kEnglish };
 
 struct Settings {
+    const char* build;                   // names sources and settings together
     const char* household;
     Language language;
     const char* access_point;
