@@ -99,9 +99,7 @@ class Peer:
         self._client.on_subscribe = lambda _c, _d, _m, rs, _p: self._answers.put([r.value for r in rs])
         self._client.on_unsubscribe = lambda _c, _d, _m, rs, _p: self._answers.put([r.value for r in rs])
         self._client.on_publish = lambda _c, _d, _m, reason, _p: self._answers.put([reason.value])
-        self._client.on_message = lambda _c, _d, message: self.messages.put(
-            (message.topic, bytes(message.payload))
-        )
+        self._client.on_message = lambda _c, _d, message: self.messages.put((message.topic, bytes(message.payload)))
         self._client.on_disconnect = lambda *_: self.ended.set()
 
     def connect(self) -> int:
@@ -246,9 +244,7 @@ PUBLISH = [
 
 @pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
 @pytest.mark.parametrize(("user", "topic", "allowed"), PUBLISH)
-def test_publish(
-    server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool, retain: bool
-) -> None:
+def test_publish(server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool, retain: bool) -> None:
     password = ADMIN_PASSWORD if user == ADMIN else None
     with Peer(server.port, user, password) as peer:
         reason = peer.publish(topic, b"cell", retain=retain)
