@@ -157,11 +157,17 @@ def prepare(image: Image, directory: Path) -> Path:
     return tree
 
 
-def _run(command: Sequence[str | Path], cwd: Path, report: Report, entered: str = "") -> tuple[int, str]:
-    """Run a program with ``entered`` on its standard input; report its progress in per cent as it comes."""
+def _run(
+    command: Sequence[str | Path], cwd: Path, report: Report, *, entered: str = "", core: Path | None = None
+) -> tuple[int, str]:
+    """Run a program with ``entered`` on its standard input; report its progress in per cent as it comes.
+
+    ``core`` is PlatformIO's directory, where the program is PlatformIO.
+    """
+    environment = {**os.environ, "PLATFORMIO_CORE_DIR": str(core)} if core else None
     try:
         program = subprocess.Popen(
-            command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, cwd=cwd, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except OSError as error:
         raise FlashError(
@@ -189,13 +195,13 @@ def _tail(output: str) -> str:
     return " / ".join(lines[-4:])
 
 
-def build(image: Image, tree: Path, pio: Path, report: Report) -> Path:
+def build(image: Image, tree: Path, pio: Path, core: Path, report: Report) -> Path:
     """Return the image's file, compiling it unless that was done before."""
     binary = tree / ".pio/build" / image.board / "firmware.bin"
     if binary.exists():
         return binary
     report(f"building {image.build} for {image.board}")
-    code, output = _run([pio, "run", "-e", image.board], tree, report)
+    code, output = _run([pio, "run", "-e", image.board], tree, report, core=core)
     if code != 0 or not binary.exists():
         if re.search(r"HTTPClientError|Internet|UnknownPackage|Could not install", output):
             raise FlashError("PlatformIO could not fetch the tools of the ESP8266: the first build needs the internet.")
@@ -214,12 +220,12 @@ def check_port(port: str) -> None:
         raise FlashError(f"No permission for {port}: run `sudo usermod -aG dialout $USER` and log in again.")
 
 
-def flash_serial(image: Image, tree: Path, pio: Path, port: str, report: Report) -> None:
+def flash_serial(image: Image, tree: Path, pio: Path, core: Path, port: str, report: Report) -> None:
     """Write the image through a serial port."""
     check_port(port)
     report(f"writing {image.build} through {port}")
     command: list[str | Path] = [pio, "run", "-e", image.board, "-t", "nobuild", "-t", "upload", "--upload-port", port]
-    code, output = _run(command, tree, report)
+    code, output = _run(command, tree, report, core=core)
     if code == 0:
         return
     if re.search(r"This chip is|wrong --chip|Unexpected chip|not ESP8266", output, re.IGNORECASE):
@@ -302,7 +308,7 @@ def flash_ota(binary: Path, espota: Path, address: str, password: str, report: R
         binary,
         "-r",
     ]
-    code, output = _run(command, binary.parent, report, f"{password}\n")
+    code, output = _run(command, binary.parent, report, entered=f"{password}\n")
     if code == 0:
         return
     if re.search(r"No response|No Answer|not known|timed out", output, re.IGNORECASE):
@@ -413,9 +419,9 @@ def flash(
     if way == "serial":
         check_port(where)
     tree = prepare(image, directory)
-    binary = build(image, tree, pio, report)
+    binary = build(image, tree, pio, core, report)
     if way == "serial":
-        flash_serial(image, tree, pio, where, report)
+        flash_serial(image, tree, pio, core, where, report)
         version = read_banner(box, where, image.build)
     else:
         password = ota_password(str(household["secrets"]["household_key"]))

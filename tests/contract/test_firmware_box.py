@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -20,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ecms.datagram import Datagram, DatagramError, Flag, acknowledgement, parse
+from ecms_bridge.datagram import Datagram, DatagramError, Flag, acknowledgement, parse
 from notrun import not_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,8 +31,10 @@ HOME = "Caffè 🏠"
 PASSWORD = "p+%&= è!x"
 PATIENCE_S = 60.0
 
-if shutil.which("cmake") is None or shutil.which("g++") is None:
-    not_run("the simulated box needs cmake and g++ (apt install cmake g++)")
+_TOOLS = {"cmake": "/usr/bin/cmake", "g++": "/usr/bin/g++", "doctest-dev": "/usr/include/doctest/doctest.h"}
+for _package, _file in _TOOLS.items():
+    if not Path(_file).exists():
+        not_run(f"the box's C++ is built with {_package} (apt install {' '.join(_TOOLS)})")
 
 
 def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:

@@ -45,6 +45,8 @@ board = sys.argv[sys.argv.index("-e") + 1]
 folder = pathlib.Path(__file__).parent
 with (folder / "calls").open("a") as calls:
     print(*sys.argv[1:], file=calls)
+if os.environ["PLATFORMIO_CORE_DIR"] != str(folder / "core"):
+    sys.exit("another core directory")
 mood = (folder / "mood").read_text()
 if "upload" in sys.argv:
     if mood:
@@ -105,7 +107,8 @@ class Bench:
         self.pio.write_text(FAKE_PIO.format(python=sys.executable))
         self.pio.chmod(0o755)
         (folder / "mood").write_text("")
-        tools = folder / "core/packages/framework-arduinoespressif8266/tools"
+        self.core = folder / "core"
+        tools = self.core / "packages/framework-arduinoespressif8266/tools"
         tools.mkdir(parents=True)
         self.espota = tools / "espota.py"
         self.espota.write_text(FAKE_ESPOTA)
@@ -115,7 +118,7 @@ class Bench:
 
     def flash(self, a_box: dict[str, Any], **options: bool) -> tuple[bool, str]:
         result: tuple[bool, str] = flash.flash(
-            household(), a_box, OPTIONS, self.directory, self.pio, self.folder / "core", self.lines.append, **options
+            household(), a_box, OPTIONS, self.directory, self.pio, self.core, self.lines.append, **options
         )
         return result
 
@@ -311,7 +314,7 @@ def test_each_failure_of_the_serial_port_says_what_to_do(bench: Bench, mood: str
         bench.mood("")
         image = flash.image_of(household(), box(), OPTIONS)
         tree = flash.prepare(image, bench.directory)
-        flash.build(image, tree, bench.pio, bench.lines.append)
+        flash.build(image, tree, bench.pio, bench.core, bench.lines.append)
         bench.mood(mood)
         with pytest.raises(flash.FlashError, match=said):
             bench.flash(box(serial_port=serial.port))
@@ -363,13 +366,13 @@ def test_a_build_that_fails(bench: Bench, mood: str, said: str) -> None:
     bench.mood(mood)
     image = flash.image_of(household(), box(), OPTIONS)
     with pytest.raises(flash.FlashError, match=said):
-        flash.build(image, flash.prepare(image, bench.directory), bench.pio, bench.lines.append)
+        flash.build(image, flash.prepare(image, bench.directory), bench.pio, bench.core, bench.lines.append)
 
 
 def test_no_platformio(bench: Bench) -> None:
     image = flash.image_of(household(), box(), OPTIONS)
     with pytest.raises(flash.FlashError, match="cannot be started"):
-        flash.build(image, flash.prepare(image, bench.directory), bench.folder / "none", bench.lines.append)
+        flash.build(image, flash.prepare(image, bench.directory), bench.folder / "none", bench.core, bench.lines.append)
 
 
 def test_over_the_air_with_the_password_out_of_sight(bench: Bench, network_box: NetworkBox) -> None:
@@ -474,7 +477,7 @@ def _playbook(bench: Bench, inventory: Path, *arguments: str) -> subprocess.Comp
         inventory,
     ]
     command += ["-e", f"firmware_pio={bench.pio}", "-e", f"firmware_directory={bench.directory}"]
-    command += ["-e", f"firmware_core_directory={bench.folder / 'core'}", *arguments]
+    command += ["-e", f"firmware_core_directory={bench.core}", *arguments]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -8,7 +8,6 @@ import hmac
 import html
 import json
 import math
-import shutil
 import statistics
 import struct
 import subprocess
@@ -20,14 +19,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecms.datagram import Datagram, Flag, acknowledgement, encode, parse
+from ecms_bridge.datagram import Datagram, Flag, acknowledgement, encode, parse
 from notrun import not_run
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
 
-if shutil.which("cmake") is None or shutil.which("g++") is None:
-    not_run("the C++ tests of the box need cmake and g++ (apt install cmake g++)")
+_TOOLS = {"cmake": "/usr/bin/cmake", "g++": "/usr/bin/g++", "doctest-dev": "/usr/include/doctest/doctest.h"}
+for _package, _file in _TOOLS.items():
+    if not Path(_file).exists():
+        not_run(f"the box's C++ is built with {_package} (apt install {' '.join(_TOOLS)})")
 
 byte = st.integers(0, 0xFF)
 word = st.integers(0, 0xFFFFFFFF)

@@ -138,8 +138,8 @@ class FakeBoard final : public ecms::Board {
     void restart() override { restarted = true; }
     void sample(ecms::Window& window) override {
         ++samples;
-        for (int i = 0; i < 400; ++i) {
-            const double t = static_cast<double>(i) * 0.0005;
+        for (uint32_t us = 0; us < ecms::kWindowUs; us += ecms::kSampleUs) {
+            const double t = us / 1e6;
             window.add(static_cast<int>(lround(zero + amps * M_SQRT2 * 185 / 2500 * zero * sin(2 * M_PI * 50 * t))));
         }
         now_ms += 200;

@@ -20,27 +20,35 @@ struct Wave {
 
 std::mt19937 generator(7);
 
-// The wave as the ADC sees it and the true RMS of its samples without noise, A.
+double ampere_at(const Wave& wave, double t) {
+    const double angle = 2 * M_PI * wave.hertz * t + wave.phase;
+    double amps = wave.amps * M_SQRT2 * (sin(angle) + wave.third * sin(3 * angle) + wave.fifth * sin(5 * angle));
+    if (fmod(angle / M_PI, 1.0) < wave.phase_cut) amps = 0;
+    if (wave.half && fmod(angle / M_PI, 2.0) >= 1) amps = 0;
+    return amps + wave.offset_amps;
+}
+
+// The wave as the ADC sees it, and its true RMS between the samples too, A.
 Window sampled(const Wave& wave, Part part, double* truth = nullptr) {
     Window window;
     std::normal_distribution<double> noise(0, wave.noise > 0 ? wave.noise : 1e-9);
-    std::uniform_real_distribution<double> jitter(-20e-6, 20e-6);
-    double squares = 0;
-    const unsigned count = kWindowUs / kSampleUs;
-    for (unsigned i = 0; i < count; ++i) {
-        const double t = i * kSampleUs / 1e6 + jitter(generator);
-        const double angle = 2 * M_PI * wave.hertz * t + wave.phase;
-        double amps = wave.amps * M_SQRT2 * (sin(angle) + wave.third * sin(3 * angle) + wave.fifth * sin(5 * angle));
-        const double into = fmod(angle / M_PI, 1.0);
-        if (into < wave.phase_cut) amps = 0;
-        if (wave.half && fmod(angle / M_PI, 2.0) >= 1) amps = 0;
-        amps += wave.offset_amps;
-        squares += amps * amps;
-        const double counts = wave.zero + wave.drift * i / count +
-                              amps * part_data(part).sensitivity_mv / 2500.0 * wave.zero + noise(generator);
+    std::uniform_real_distribution<double> jitter(0, 20e-6);
+    for (uint32_t us = 0; us < kWindowUs; us += kSampleUs) {
+        const double counts = wave.zero + wave.drift * us / kWindowUs +
+                              ampere_at(wave, us / 1e6 + jitter(generator)) * part_data(part).sensitivity_mv / 2500.0 *
+                                  wave.zero +
+                              noise(generator);
         window.add(static_cast<int>(lround(counts < 0 ? 0 : counts > 1023 ? 1023 : counts)));
     }
-    if (truth != nullptr) *truth = sqrt(squares / count);
+    if (truth != nullptr) {
+        constexpr int kDense = 40000;
+        double squares = 0;
+        for (int i = 0; i < kDense; ++i) {
+            const double amps = ampere_at(wave, i * (kWindowUs / 1e6) / kDense);
+            squares += amps * amps;
+        }
+        *truth = sqrt(squares / kDense);
+    }
     return window;
 }
 
@@ -72,11 +80,12 @@ Errors errors(Part part, const Wave& wave, const Calibration& calibration) {
     meter.measure(sampled(idle, part), calibration);   // learns the zero
     Errors result;
     constexpr int kRepeats = 100;
+    double truth = 0;
+    sampled(wave, part, &truth);
     for (int i = 0; i < kRepeats; ++i) {
-        double truth = 0;
         Wave shifted = wave;
         shifted.phase = i * 0.37;
-        const Window window = sampled(shifted, part, &truth);
+        const Window window = sampled(shifted, part);
         const double error = (meter.measure(window, calibration).current_ma / 1000.0 / truth - 1) * 100;
         result.mean += error / kRepeats;
         result.deviation += error * error / kRepeats;

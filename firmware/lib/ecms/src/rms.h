@@ -7,7 +7,8 @@
 namespace ecms {
 
 constexpr uint32_t kWindowUs = 200000;   // ten periods of 50 Hz, twelve of 60 Hz
-constexpr uint32_t kSampleUs = 500;
+// 367 samples: a prime, so none falls on the phase of another and steep edges average out.
+constexpr uint32_t kSampleUs = 545;
 constexpr int kAdcMax = 1023;
 
 enum class Part : uint8_t { k05B, k20A, k30A };
