@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ecms.datagram import (
+from ecms_bridge.datagram import (
     Datagram,
     DatagramError,
     Flag,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecms.datagram_tool import main
+from ecms_bridge.datagram_tool import main
 
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "tests/vectors/datagrams.json").read_text(encoding="ascii")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ecms.hub.ledger import Entry, Ledger
-from ecms.hub.settings import Timing
+from ecms_bridge.hub.ledger import Entry, Ledger
+from ecms_bridge.hub.settings import Timing
 
 TIMING = Timing()
 

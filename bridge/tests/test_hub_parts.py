@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecms.config import ConfigError
-from ecms.datagram import Datagram, Flag, Refusal
-from ecms.hub.boxes import BoxSocket, BoxSocketError
-from ecms.hub.counters import Counters
-from ecms.hub.holding import Held, Holding
-from ecms.hub.judge import Judge
-from ecms.hub.settings import HubSettings, household_key
+from ecms_bridge.config import ConfigError
+from ecms_bridge.datagram import Datagram, Flag, Refusal
+from ecms_bridge.hub.boxes import BoxSocket, BoxSocketError
+from ecms_bridge.hub.counters import Counters
+from ecms_bridge.hub.holding import Held, Holding
+from ecms_bridge.hub.judge import Judge
+from ecms_bridge.hub.settings import HubSettings, household_key
 
 NOW = 1_767_265_200.5
 MAC = b"\2\0\0\0\0\1"

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ecms.hub.spool import Row, Spool, SpoolError
+from ecms_bridge.hub.spool import Row, Spool, SpoolError
 
 MAX = 40
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecms.messages import (
+from ecms_bridge.messages import (
     MAX_CURRENT_A,
     MessageError,
     Reading,

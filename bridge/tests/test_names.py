@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ecms import access, names
+from ecms_bridge import access, names
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecms.schema.calendar import local_days
+from ecms_bridge.schema.calendar import local_days
 
 
 def hours(zone: str, day: date) -> float:

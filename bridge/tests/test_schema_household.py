@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ecms.schema.appliances import Stored, plan
-from ecms.schema.errors import SchemaError
-from ecms.schema.household import FIRST_TIME, Rating, parse_household
+from ecms_bridge.schema.appliances import Stored, plan
+from ecms_bridge.schema.errors import SchemaError
+from ecms_bridge.schema.household import FIRST_TIME, Rating, parse_household
 
 
 def facts(**changed: object) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ecms.schema.migrator import Migration, packaged_migrations
+from ecms_bridge.schema.migrator import Migration, packaged_migrations
 
 
 def test_statements_are_split_at_line_ends_and_named() -> None:

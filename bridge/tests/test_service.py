@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ecms import service, throttle
-from ecms.service import Service
+from ecms_bridge import service, throttle
+from ecms_bridge.service import Service
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecms.datagram import Datagram, Flag, acknowledgement, parse
-from ecms.simulator import cli, loads, replay
-from ecms.simulator.box import RING, Pacing, SimulatedBox
-from ecms.simulator.fleet import Faults, Fleet, HubAddressError
-from ecms.simulator.loads import APPLIANCES, Load
+from ecms_bridge.datagram import Datagram, Flag, acknowledgement, parse
+from ecms_bridge.simulator import cli, loads, replay
+from ecms_bridge.simulator.box import RING, Pacing, SimulatedBox
+from ecms_bridge.simulator.fleet import Faults, Fleet, HubAddressError
+from ecms_bridge.simulator.loads import APPLIANCES, Load
 
 KEY = bytes(range(32))
 MAC = b"\x02ECM\0\1"

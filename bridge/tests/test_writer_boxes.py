@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from ecms.messages import Reading
-from ecms.writer.boxes import Boxes, News
+from ecms_bridge.messages import Reading
+from ecms_bridge.writer.boxes import Boxes, News
 
 MAC = bytes([2, 0, 0, 0, 0, 1])
 OTHER = bytes([2, 0, 0, 0, 0, 2])

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from ecms.config import ConfigError, DatabaseSettings, MqttSettings
-from ecms.messages import Reading, decode_confirmation, encode_reading
-from ecms.service import Service
-from ecms.writer.daemon import Writer
-from ecms.writer.database import DatabaseUnavailableError, Outcome, UnknownHouseholdError
-from ecms.writer.inbox import Batch
-from ecms.writer.settings import Settings
+from ecms_bridge.config import ConfigError, DatabaseSettings, MqttSettings
+from ecms_bridge.messages import Reading, decode_confirmation, encode_reading
+from ecms_bridge.service import Service
+from ecms_bridge.writer.daemon import Writer
+from ecms_bridge.writer.database import DatabaseUnavailableError, Outcome, UnknownHouseholdError
+from ecms_bridge.writer.inbox import Batch
+from ecms_bridge.writer.settings import Settings
 
 MAC = bytes([2, 0, 0, 0, 0, 1])
 SETTINGS = Settings(

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ecms.messages import Reading, encode_reading
-from ecms.writer import inbox as module
-from ecms.writer.inbox import Batch, Inbox, Letter, Status
+from ecms_bridge.messages import Reading, encode_reading
+from ecms_bridge.writer import inbox as module
+from ecms_bridge.writer.inbox import Batch, Inbox, Letter, Status
 
 NOW = 1_718_000_000
 MAC = bytes([2, 0, 0, 0, 0, 1])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecms.writer.rollups import Run, touched_hours, touched_quarters, utc
+from ecms_bridge.writer.rollups import Run, touched_hours, touched_quarters, utc
 
 A, B = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
 HOUR = 1_717_999_200

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from ecms.messages import MessageError, Reading, decode_confirmation, decode_reading, encode_reading
+from ecms_bridge.messages import MessageError, Reading, decode_confirmation, decode_reading, encode_reading
 
 GOOD: dict[str, Any] = {
     "id": "ab-1",
@@ -38,7 +38,7 @@ Validator = validators.extend(Draft202012Validator, {"pattern": ecma_pattern})  
 
 
 def validator_of(name: str) -> Any:
-    schema = json.loads(resources.files("ecms").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8"))
+    schema = json.loads(resources.files("ecms_bridge").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return Validator(schema)
 

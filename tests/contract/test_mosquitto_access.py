@@ -24,7 +24,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ecms import access
+from ecms_bridge import access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

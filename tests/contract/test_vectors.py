@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ecms import datagram as codec
+from ecms_bridge import datagram as codec
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 DOCUMENT: dict[str, Any] = json.loads((VECTORS / "datagrams.json").read_text(encoding="ascii"))

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from database.server import PrivateServer, Server
-from ecms import names
-from ecms.schema import cli, grants
-from ecms.schema.household import Household, parse_household
-from ecms.schema.migrator import packaged_migrations
-from ecms.session import Session
+from ecms_bridge import names
+from ecms_bridge.schema import cli, grants
+from ecms_bridge.schema.household import Household, parse_household
+from ecms_bridge.schema.migrator import packaged_migrations
+from ecms_bridge.session import Session
 
 DEVICES = (
     "lavatrice",

@@ -18,8 +18,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from database.server import free_port
-from ecms import names
-from ecms.messages import Reading, decode_confirmation, encode_reading
+from ecms_bridge import names
+from ecms_bridge.messages import Reading, decode_confirmation, encode_reading
 
 PASSWORD = "only-for-this-test"
 _START_S = 10.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pymysql
 
-from ecms.config import DatabaseSettings
-from ecms.session import Session, open_session
+from ecms_bridge.config import DatabaseSettings
+from ecms_bridge.session import Session, open_session
 
 _START_S = 30.0
 

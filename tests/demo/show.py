@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.live import Live
 
 from demo import table
-from ecms import names
+from ecms_bridge import names
 from hub import Hub, run_site
 from machines import down, inventory, up
 
@@ -84,7 +84,7 @@ def _provision(suite: str, console: Console) -> Hub:
 def _boxes(hub: Hub, devices: dict[int, str], duration: float | None) -> Iterator[subprocess.Popen[str]]:
     command = [
         str(Path(sys.executable).parent / "python"),
-        *("-m", "ecms.simulator"),
+        *("-m", "ecms_bridge.simulator"),
         *("--hub", hub.machine.address, "--port", str(hub.udp_port()), "--key-file", str(hub.key_file)),
         *(word for number, name in devices.items() for word in ("--device", f"{number}:{name}")),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 from rich.table import Table
 
-from ecms import names
+from ecms_bridge import names
 
 SQL = (Path(__file__).parent / "live.sql").read_text(encoding="utf-8")
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ecms import names
-from ecms.simulator.box import Pacing, SimulatedBox
-from ecms.simulator.cli import box_mac
-from ecms.simulator.fleet import Fleet
+from ecms_bridge import names
+from ecms_bridge.simulator.box import Pacing, SimulatedBox
+from ecms_bridge.simulator.cli import box_mac
+from ecms_bridge.simulator.fleet import Fleet
 from hub import Hub
 
 BOXES = 12

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ecms import names
-from ecms.simulator import replay
-from ecms.simulator.box import SimulatedBox
-from ecms.simulator.cli import box_mac
-from ecms.simulator.fleet import Fleet
-from ecms.simulator.loads import MAINS_VOLTAGE_V
+from ecms_bridge import names
+from ecms_bridge.simulator import replay
+from ecms_bridge.simulator.box import SimulatedBox
+from ecms_bridge.simulator.cli import box_mac
+from ecms_bridge.simulator.fleet import Fleet
+from ecms_bridge.simulator.loads import MAINS_VOLTAGE_V
 from hub import REPOSITORY, Hub
 from notrun import not_run
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pymysql
 
-from ecms import names
+from ecms_bridge import names
 from machines import Machine
 
 _TUNNEL_TIMEOUT_S = 15

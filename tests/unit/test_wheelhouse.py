@@ -19,9 +19,9 @@ def script() -> Any:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    (tmp_path / "bridge/src/ecms").mkdir(parents=True)
+    (tmp_path / "bridge/src/ecms_bridge").mkdir(parents=True)
     (tmp_path / "bridge/pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.3"\n')
-    (tmp_path / "bridge/src/ecms/a.py").write_text("a = 1\n")
+    (tmp_path / "bridge/src/ecms_bridge/a.py").write_text("a = 1\n")
     (tmp_path / "lock.txt").write_text("x==1 --hash=sha256:0\n")
     return tmp_path
 
@@ -49,18 +49,18 @@ def pretend_to_build(_source: Path, _lock: Path, target: Path) -> None:
 def test_state_follows_the_sources_and_nothing_else(script: Any, package: Path) -> None:
     source, lock = package / "bridge", package / "lock.txt"
     states = [script.state_of(source, lock)]
-    (source / "src/ecms/__pycache__").mkdir()
-    (source / "src/ecms/__pycache__/a.pyc").write_bytes(b"x")
+    (source / "src/ecms_bridge/__pycache__").mkdir()
+    (source / "src/ecms_bridge/__pycache__/a.pyc").write_bytes(b"x")
     (source / "src/x.egg-info").mkdir()
     (source / "src/x.egg-info/PKG-INFO").write_text("x")
     (source / "tests").mkdir()
     (source / "tests/test_a.py").write_text("x")
     assert script.state_of(source, lock) == states[0]
-    (source / "src/ecms/a.py").write_text("a = 2\n")
+    (source / "src/ecms_bridge/a.py").write_text("a = 2\n")
     states.append(script.state_of(source, lock))
-    (source / "src/ecms/a.py").rename(source / "src/ecms/b.py")
+    (source / "src/ecms_bridge/a.py").rename(source / "src/ecms_bridge/b.py")
     states.append(script.state_of(source, lock))
-    (source / "src/ecms/c.sql").write_text("")
+    (source / "src/ecms_bridge/c.sql").write_text("")
     states.append(script.state_of(source, lock))
     lock.write_text("x==2 --hash=sha256:1\n")
     states.append(script.state_of(source, lock))

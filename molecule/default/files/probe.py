@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ecms.datagram import Datagram, Flag, encode, read_acknowledgement
+from ecms_bridge.datagram import Datagram, Flag, encode, read_acknowledgement
 
 NOBODY = bytes(32)
 ACK_WAIT_S = 5.0

@@ -22,7 +22,7 @@ _SOURCE = str(Path(__file__).resolve().parents[3] / "bridge" / "src")
 if _SOURCE not in sys.path:
     sys.path.append(_SOURCE)
 
-from ecms import access, names  # noqa: E402
+from ecms_bridge import access, names  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -383,9 +383,7 @@ def main() -> None:
     wanted = module.params
     both = {client["username"] for client in wanted["clients"]} & set(wanted["absent"])
     if both:
-        module.fail_json(
-            msg=f"the client {min(both)!r} is wanted and absent: remove it from one of the lists"
-        )
+        module.fail_json(msg=f"the client {min(both)!r} is wanted and absent: remove it from one of the lists")
     changes: list[str] = []
     try:
         with Connection(
@@ -398,9 +396,7 @@ def main() -> None:
             connection.listen(RESPONSE_TOPIC)
             broker = Broker(connection, wanted["marker"], check_mode=module.check_mode, changes=changes)
             for client in wanted["clients"]:
-                broker.ensure_client(
-                    client["username"], client["password"], client["rules"], client["description"]
-                )
+                broker.ensure_client(client["username"], client["password"], client["rules"], client["description"])
             for username in wanted["absent"]:
                 broker.remove_client(username)
     except DynsecError as error:

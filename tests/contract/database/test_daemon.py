@@ -16,18 +16,18 @@ from pathlib import Path
 
 import pytest
 
-import ecms
+import ecms_bridge
 from database import model, mosquitto
 from database.fixtures import PASSWORD, Home, Users, new_home
 from database.mosquitto import Broker, Hub
 from database.server import PrivateServer
-from ecms import names
-from ecms.config import DatabaseSettings
-from ecms.messages import Reading
-from ecms.schema import grants
+from ecms_bridge import names
+from ecms_bridge.config import DatabaseSettings
+from ecms_bridge.messages import Reading
+from ecms_bridge.schema import grants
 
 BEGIN = 1_718_000_100
-SOURCE = Path(ecms.__file__).parents[1]
+SOURCE = Path(ecms_bridge.__file__).parents[1]
 
 
 class Daemon:
@@ -110,7 +110,7 @@ max_age_s = {max_age_s}
 
     @staticmethod
     def _command(*options: str) -> list[str]:
-        return [sys.executable, "-c", "from ecms.writer.daemon import main; main()", *options]
+        return [sys.executable, "-c", "from ecms_bridge.writer.daemon import main; main()", *options]
 
 
 @pytest.fixture
@@ -384,7 +384,7 @@ def test_check_reads_configuration_and_credentials(idle: Daemon) -> None:
 
 
 def test_version(idle: Daemon) -> None:
-    assert idle.run("--version").stdout == f"{ecms.__version__}\n"
+    assert idle.run("--version").stdout == f"{ecms_bridge.__version__}\n"
 
 
 @pytest.mark.parametrize(

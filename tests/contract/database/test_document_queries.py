@@ -16,10 +16,10 @@ from typing import Any
 import pymysql
 
 from database.fixtures import PASSWORD, Home, Users
-from ecms.messages import Reading
-from ecms.schema import grants
-from ecms.writer.database import ReadingsDatabase
-from ecms.writer.inbox import Batch
+from ecms_bridge.messages import Reading
+from ecms_bridge.schema import grants
+from ecms_bridge.writer.database import ReadingsDatabase
+from ecms_bridge.writer.inbox import Batch
 
 SERIES = """
 SELECT

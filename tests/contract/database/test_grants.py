@@ -12,15 +12,15 @@ from pymysql.constants import ER
 
 from database.fixtures import PASSWORD, Home, Users, new_home
 from database.server import Server
-from ecms import names
-from ecms.messages import Reading
-from ecms.schema import cli, grants
-from ecms.schema.household import parse_household
-from ecms.schema.migrator import packaged_migrations
-from ecms.session import Session
-from ecms.writer import database
-from ecms.writer.database import ReadingsDatabase
-from ecms.writer.inbox import Batch, Letter, Status
+from ecms_bridge import names
+from ecms_bridge.messages import Reading
+from ecms_bridge.schema import cli, grants
+from ecms_bridge.schema.household import parse_household
+from ecms_bridge.schema.migrator import packaged_migrations
+from ecms_bridge.session import Session
+from ecms_bridge.writer import database
+from ecms_bridge.writer.database import ReadingsDatabase
+from ecms_bridge.writer.inbox import Batch, Letter, Status
 
 DENIED = {
     ER.DBACCESS_DENIED_ERROR,

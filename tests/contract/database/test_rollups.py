@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from database import model
 from database.fixtures import Home
-from ecms.messages import Reading
-from ecms.writer.database import ReadingsDatabase
-from ecms.writer.inbox import Batch
+from ecms_bridge.messages import Reading
+from ecms_bridge.writer.database import ReadingsDatabase
+from ecms_bridge.writer.inbox import Batch
 
 BEGIN = 1_718_000_100
 MACS = [bytes([2, 0, 0, 0, 0, number]) for number in range(3)]

@@ -18,24 +18,24 @@ from typing import Any
 import pymysql
 import pytest
 
-import ecms
+import ecms_bridge
 from database import model
 from database.fixtures import PASSWORD, Home, Users, facts, new_home
 from database.server import PrivateServer, Server, free_port
-from ecms import names
-from ecms.config import ConfigError, DatabaseSettings
-from ecms.messages import Reading
-from ecms.schema import cli, grants
-from ecms.schema.errors import SchemaError
-from ecms.schema.household import parse_household
-from ecms.schema.migrator import Migration, packaged_migrations, read_migrations
-from ecms.session import open_session
-from ecms.writer.database import ReadingsDatabase
-from ecms.writer.inbox import Batch
+from ecms_bridge import names
+from ecms_bridge.config import ConfigError, DatabaseSettings
+from ecms_bridge.messages import Reading
+from ecms_bridge.schema import cli, grants
+from ecms_bridge.schema.errors import SchemaError
+from ecms_bridge.schema.household import parse_household
+from ecms_bridge.schema.migrator import Migration, packaged_migrations, read_migrations
+from ecms_bridge.session import open_session
+from ecms_bridge.writer.database import ReadingsDatabase
+from ecms_bridge.writer.inbox import Batch
 
 BOX = bytes([2, 0, 0, 0, 0, 1])
 BEGIN = 1_718_000_100
-SOURCE = Path(ecms.__file__).parents[1]
+SOURCE = Path(ecms_bridge.__file__).parents[1]
 
 SECOND = """
 -- Adds a column, and can be run again.
@@ -357,7 +357,7 @@ class Tool:
             [
                 sys.executable,
                 "-c",
-                "from ecms.schema.cli import main; main()",
+                "from ecms_bridge.schema.cli import main; main()",
                 *options,
                 "--config",
                 str(self.files["schema.toml"]),

@@ -18,12 +18,12 @@ from pymysql.cursors import Cursor
 from database import model
 from database.fixtures import PASSWORD, Home, Users, new_home
 from database.server import Server
-from ecms.messages import Reading
-from ecms.schema import cli, grants
-from ecms.schema.migrator import packaged_migrations
-from ecms.writer import database as module
-from ecms.writer.database import Outcome, ReadingsDatabase, UnknownHouseholdError
-from ecms.writer.inbox import Batch, Letter, Status
+from ecms_bridge.messages import Reading
+from ecms_bridge.schema import cli, grants
+from ecms_bridge.schema.migrator import packaged_migrations
+from ecms_bridge.writer import database as module
+from ecms_bridge.writer.database import Outcome, ReadingsDatabase, UnknownHouseholdError
+from ecms_bridge.writer.inbox import Batch, Letter, Status
 
 BOX = bytes.fromhex("a4cf12000001")
 OTHER = bytes.fromhex("a4cf12000002")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from contract.hub.rig import HOUSEHOLD, Broker, Writer, until
-from ecms.config import MqttSettings
-from ecms.hub.settings import HubSettings
+from ecms_bridge.config import MqttSettings
+from ecms_bridge.hub.settings import HubSettings
 from notrun import not_run
 
 

@@ -21,13 +21,13 @@ from typing import Any, Self
 import pytest
 from jsonschema import Draft202012Validator
 
-from ecms.config import MqttSettings
-from ecms.datagram import Datagram, Flag, encode, read_acknowledgement
-from ecms.hub.daemon import Hub
-from ecms.hub.settings import HubSettings, Limits, Timing
-from ecms.messages import decode_reading, encode_confirmation
-from ecms.mqtt import MqttLink
-from ecms.service import Service
+from ecms_bridge.config import MqttSettings
+from ecms_bridge.datagram import Datagram, Flag, encode, read_acknowledgement
+from ecms_bridge.hub.daemon import Hub
+from ecms_bridge.hub.settings import HubSettings, Limits, Timing
+from ecms_bridge.messages import decode_reading, encode_confirmation
+from ecms_bridge.mqtt import MqttLink
+from ecms_bridge.service import Service
 
 HOUSEHOLD = "mario_rossi"
 KEY = bytes(range(32))
@@ -47,7 +47,7 @@ FAST = Timing(
 PATIENCE_S = 20.0
 _BROKER_SETTINGS = "persistence false\nmax_inflight_messages 500\n"
 _STATUS = Draft202012Validator(
-    json.loads(resources.files("ecms").joinpath("schemas/status.json").read_text(encoding="utf-8"))
+    json.loads(resources.files("ecms_bridge").joinpath("schemas/status.json").read_text(encoding="utf-8"))
 )
 
 
@@ -299,7 +299,7 @@ class Process:
         self._notify.bind(str(address))
         self._notify.settimeout(PATIENCE_S)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ecms.hub.daemon", "--config", config, *options],
+            [sys.executable, "-m", "ecms_bridge.hub.daemon", "--config", config, *options],
             env={
                 **os.environ,
                 "CREDENTIALS_DIRECTORY": str(credentials),

@@ -30,14 +30,14 @@ from contract.hub.rig import (
     refused,
     until,
 )
-from ecms.datagram import Datagram, Flag, encode, read_acknowledgement
-from ecms.hub.daemon import Hub
-from ecms.hub.settings import HubSettings, Limits, Timing
-from ecms.hub.spool import Row, Spool, SpoolError
-from ecms.messages import Reading, encode_reading
-from ecms.service import Service
-from ecms.simulator.box import Pacing, SimulatedBox
-from ecms.simulator.fleet import Fleet
+from ecms_bridge.datagram import Datagram, Flag, encode, read_acknowledgement
+from ecms_bridge.hub.daemon import Hub
+from ecms_bridge.hub.settings import HubSettings, Limits, Timing
+from ecms_bridge.hub.spool import Row, Spool, SpoolError
+from ecms_bridge.messages import Reading, encode_reading
+from ecms_bridge.service import Service
+from ecms_bridge.simulator.box import Pacing, SimulatedBox
+from ecms_bridge.simulator.fleet import Fleet
 
 NOISE = int(os.environ.get("ECMS_TEST_NOISE", "20000"))
 """How many random and mutated datagrams; a million take a minute or two."""

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from contract.hub.rig import Broker, Writer, free_port, until
-from ecms.config import ConfigError, MqttSettings
-from ecms.mqtt import MqttLink, Will
+from ecms_bridge.config import ConfigError, MqttSettings
+from ecms_bridge.mqtt import MqttLink, Will
 from notrun import not_run
 
 TOPIC = "mario_rossi/stato"

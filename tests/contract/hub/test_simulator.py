@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from contract.hub.rig import FAST, KEY, PATIENCE_S, RunningHub, Writer, until
-from ecms.hub.settings import HubSettings
+from ecms_bridge.hub.settings import HubSettings
 
 PATIENT = replace(FAST, first_resend=5.0, spool_after=60.0)
 """Every acknowledgement comes from a confirmation, none from the spool."""
@@ -30,7 +30,7 @@ def key_file(tmp_path: Path) -> Path:
 
 def simulate(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "ecms.simulator", *map(str, arguments)],
+        [sys.executable, "-m", "ecms_bridge.simulator", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,0 +1,176 @@
+"""``ecms-schema``: brings a household's schema to where the inventory wants it, and keeps it in shape."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pymysql
+
+import ecms_bridge
+from ecms_bridge import names
+from ecms_bridge.config import ConfigError, DatabaseSettings, Section
+from ecms_bridge.schema import appliances, calendar, maintenance
+from ecms_bridge.schema.errors import SchemaError
+from ecms_bridge.schema.household import Household, read_household
+from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
+from ecms_bridge.session import Session, open_session
+
+_IO_TIMEOUT_S = 3600
+"""A migration may rewrite a table of years."""
+
+_ROW_LOCK_WAIT_S = 50
+_TURN_WAIT_S = 60
+
+
+def main() -> None:
+    """Run the command; exit with 0, or with 2 after one sentence on standard error."""
+    options = _parser().parse_args()
+    try:
+        changes = _run(options)
+    except (ConfigError, SchemaError) as error:
+        sys.exit(_complain(str(error)))
+    except pymysql.MySQLError as error:
+        sys.exit(_complain(f"the database says {_words(error)}: see that it runs and that its users are set up"))
+    print(json.dumps({"changed": bool(changes), "changes": changes}, ensure_ascii=False))
+
+
+def apply(session: Session, household: Household, migrations: list[Migration], *, check: bool = False) -> list[str]:
+    """Migrate, then store calendar, appliances, ratings and assignments; return what changed.
+
+    With ``check`` nothing is changed and what would change is returned. Raises SchemaError.
+    """
+    with _turn(session, household.slug):
+        migrator = Migrator(session, household.slug, migrations)
+        pending = migrator.pending()
+        changes = []
+        if not migrator.exists():
+            changes.append(f"create the schema {names.schema_name(household.slug)}")
+        if not check:
+            migrator.create()
+        for migration in pending:
+            changes.append(f"migration {migration.version}: {migration.name}")
+            if not check:
+                migrator.apply(migration)
+        if not check:
+            return [
+                *changes,
+                *_extend_calendar(session, household),
+                *appliances.Appliances(session, household).apply(),
+            ]
+        if len(pending) == len(migrations):
+            return [*changes, *_first_contents(session, household)]
+        migrator.use()
+        return [*changes, *_outlook(session, household)]
+
+
+def maintain(session: Session, household: Household, migrations: list[Migration]) -> list[str]:
+    """Retire old rows and extend the calendar; return what changed. Raises SchemaError."""
+    with _turn(session, household.slug):
+        migrator = Migrator(session, household.slug, migrations)
+        if migrator.pending():
+            msg = f"the schema {names.schema_name(household.slug)} is not up to date: run ecms-schema apply"
+            raise SchemaError(msg)
+        migrator.use()
+        return [*_extend_calendar(session, household), *maintenance.retire(session, household)]
+
+
+def _run(options: argparse.Namespace) -> list[str]:
+    section = Section.from_file(options.config)
+    settings = DatabaseSettings.parse(section.section("database"))
+    section.done()
+    household = read_household(options.household)
+    migrations = packaged_migrations()
+    password = _read_password(options.password_file)
+    session = open_session(settings, password, io_timeout_s=_IO_TIMEOUT_S, lock_wait_s=_ROW_LOCK_WAIT_S)
+    with closing(session):
+        if options.command == "maintain":
+            return maintain(session, household, migrations)
+        return apply(session, household, migrations, check=options.check)
+
+
+def _first_contents(session: Session, household: Household) -> list[str]:
+    missing, wrong = calendar.Calendar(session, household.zone, _today()).plan({})
+    return [
+        *calendar.describe(missing, wrong),
+        *appliances.plan(household, appliances.Stored()).changes,
+    ]
+
+
+def _outlook(session: Session, household: Household) -> list[str]:
+    days = calendar.Calendar(session, household.zone, _today())
+    missing, wrong = days.plan(days.stored())
+    stored = appliances.Appliances(session, household).stored()
+    return [*calendar.describe(missing, wrong), *appliances.plan(household, stored).changes]
+
+
+def _extend_calendar(session: Session, household: Household) -> list[str]:
+    days = calendar.Calendar(session, household.zone, _today())
+    missing, wrong = days.plan(days.stored())
+    if missing or wrong:
+        days.write(missing, wrong)
+    return calendar.describe(missing, wrong)
+
+
+@contextmanager
+def _turn(session: Session, slug: str) -> Iterator[None]:
+    """Hold the household's turn, so that two runs of this tool never mix their DDL."""
+    name = f"ecms-schema-{slug}"
+    with session.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, %s)", (name, _TURN_WAIT_S))
+        if cursor.fetchone() != (1,):
+            msg = f"another ecms-schema is at work on {slug!r}: wait until it has ended and try again"
+            raise SchemaError(msg)
+        try:
+            yield
+        finally:
+            if session.open:
+                session.rollback()
+                cursor.execute("SELECT RELEASE_LOCK(%s)", (name,))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _read_password(path: Path) -> str:
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot read the password file {path}: {error}"
+        raise SchemaError(msg) from error
+    if not password:
+        msg = f"the password file {path} is empty: run the playbook again"
+        raise SchemaError(msg)
+    return password
+
+
+def _words(error: pymysql.MySQLError) -> str:
+    return " ".join(str(part) for part in error.args[1:] or error.args)
+
+
+def _complain(sentence: str) -> int:
+    print(f"ecms-schema: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ecms-schema", description=__doc__)
+    parser.add_argument("--version", action="version", version=ecms_bridge.__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, purpose in (
+        ("apply", "migrate the schema and store calendar, appliances, ratings and assignments"),
+        ("maintain", "retire raw rows older than the retention and extend the calendar"),
+    ):
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.add_argument("--config", type=Path, required=True, help="TOML file with the table [database]")
+        command.add_argument("--password-file", type=Path, required=True, help="file that holds the password")
+        command.add_argument("--household", type=Path, required=True, help="JSON file of the household")
+        if name == "apply":
+            command.add_argument("--check", action="store_true", help="only say what would change")
+    return parser

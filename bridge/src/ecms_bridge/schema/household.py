@@ -1,0 +1,183 @@
+"""What the inventory says of one household, read from the JSON file that the playbook writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NoReturn, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ecms_bridge import names
+from ecms_bridge.schema.calendar import day_begins
+from ecms_bridge.schema.errors import SchemaError
+
+FIRST_TIME = datetime(1970, 1, 1, 0, 0, 1)  # noqa: DTZ001
+"""The first that TIMESTAMP holds (UTC, naive as all times towards the database): from ever."""
+
+LAST_TIME = datetime(2038, 1, 19, 3, 14, 7)  # noqa: DTZ001
+"""The last that TIMESTAMP holds on MySQL 8 and MariaDB 10.11."""
+
+MIN_RETENTION_DAYS = 8
+"""Readings may arrive 7 days late, and their buckets are then computed again from the raw rows."""
+
+_MAX_NAME_LENGTH = 50
+_MAX_DEVICE = 255
+_MAX_VOLTAGE_V = Decimal("9999.99")
+_T = TypeVar("_T")
+_mac_match = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """Volt and power factor of an appliance from ``valid_from`` (naive UTC) on."""
+
+    valid_from: datetime
+    voltage_v: Decimal
+    power_factor: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """An appliance with its ratings, one of them from ever."""
+
+    id: int
+    name: str
+    ratings: tuple[Rating, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """A household as its inventory has it; ``boxes`` maps the MAC of assigned boxes to an appliance's id."""
+
+    slug: str
+    zone: ZoneInfo
+    appliances: tuple[Appliance, ...]
+    boxes: dict[bytes, int]
+    retention_days: int
+
+
+def read_household(path: Path) -> Household:
+    """Read and check the file; raise SchemaError with one sentence at the first mistake."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"cannot read the household {path}: {error}"
+        raise SchemaError(msg) from error
+    return parse_household(facts)
+
+
+def parse_household(facts: object) -> Household:
+    """Check the facts of a household; raise SchemaError with one sentence at the first mistake."""
+    members = _mapping(facts, "the household")
+    try:
+        slug = names.check_slug(_text(members, "slug"))
+    except names.HouseholdNameError as error:
+        raise SchemaError(str(error)) from error
+    zone = _zone(_text(members, "timezone"))
+    mains_voltage = _number(members, "mains_voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V)
+    appliances = _each(members, "devices", lambda device: _appliance(device, mains_voltage, zone))
+    known = {appliance.id for appliance in appliances}
+    if len(known) != len(appliances):
+        _fail("two entries of ecms_devices have the same id: give each appliance an id of its own")
+    boxes: dict[bytes, int] = {}
+    for mac, device in _each(members, "boxes", _box):
+        if device not in known:
+            _fail(f"the box {mac} is assigned to appliance {device}, which ecms_devices does not have: add it")
+        key = bytes.fromhex(mac.replace(":", ""))
+        if boxes.setdefault(key, device) != device:
+            _fail(f"the box {mac} is assigned to two appliances: leave one of them in ecms_boxes")
+    retention_days = _whole(members, "retention_days")
+    if retention_days < MIN_RETENTION_DAYS:
+        _fail(f"set ecms_retention_days to at least {MIN_RETENTION_DAYS}: readings may arrive a week late")
+    return Household(slug, zone, tuple(appliances), boxes, retention_days)
+
+
+def _appliance(facts: object, mains_voltage: Decimal, zone: ZoneInfo) -> Appliance:
+    members = _mapping(facts, "each of ecms_devices")
+    number = _whole(members, "id")
+    if not 0 <= number <= _MAX_DEVICE:
+        _fail(f"set the id of an appliance to 0 to {_MAX_DEVICE}, not {number}")
+    name = _text(members, "name")
+    if not 0 < len(name) <= _MAX_NAME_LENGTH or name != name.strip():
+        _fail(f"give appliance {number} a name of 1 to {_MAX_NAME_LENGTH} characters without outer blanks")
+    ratings = {FIRST_TIME: Rating(FIRST_TIME, mains_voltage, Decimal(1))}
+    for rating in _each(members, "ratings", lambda entry: _rating(entry, name, zone)):
+        ratings[rating.valid_from] = rating
+    return Appliance(number, name, tuple(ratings[since] for since in sorted(ratings)))
+
+
+def _rating(facts: object, name: str, zone: ZoneInfo) -> Rating:
+    members = _mapping(facts, f"each rating of {name!r}")
+    try:
+        day = date.fromisoformat(_text(members, "valid_from"))
+    except ValueError:
+        _fail(f"write valid_from of {name!r} as a date such as 2026-01-31, not {members['valid_from']!r}")
+    if day >= LAST_TIME.date():
+        _fail(f"set valid_from of {name!r} to a date before {LAST_TIME.date()}, not {day}")
+    begins = FIRST_TIME
+    if day > FIRST_TIME.date():
+        begins = day_begins(day, zone).astimezone(UTC).replace(tzinfo=None)
+    return Rating(
+        begins,
+        _number(members, "voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V),
+        _number(members, "power_factor", above=Decimal(0), up_to=Decimal(1)),
+    )
+
+
+def _box(facts: object) -> tuple[str, int]:
+    members = _mapping(facts, "each of ecms_boxes")
+    mac = _text(members, "mac")
+    if _mac_match(mac) is None:
+        _fail(f"write the MAC of a box as AA:BB:CC:DD:EE:FF, not {mac!r}")
+    return mac, _whole(members, "device")
+
+
+def _zone(key: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        _fail(f"ecms_timezone {key!r} is unknown here: write a name such as Europe/Rome, and install tzdata")
+
+
+def _fail(sentence: str) -> NoReturn:
+    raise SchemaError(sentence)
+
+
+def _mapping(value: object, what: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        _fail(f"{what} must be a JSON object, not {value!r}: run the playbook again")
+    return value
+
+
+def _each(members: dict[str, object], key: str, parse: Callable[[object], _T]) -> list[_T]:
+    value = members.get(key, [])
+    if not isinstance(value, list):
+        _fail(f"the household's {key!r} must be a list: run the playbook again")
+    return [parse(entry) for entry in value]
+
+
+def _text(members: dict[str, object], key: str) -> str:
+    value = members.get(key)
+    if not isinstance(value, str):
+        _fail(f"the household's {key!r} must be text, not {value!r}: run the playbook again")
+    return value
+
+
+def _whole(members: dict[str, object], key: str) -> int:
+    value = members.get(key)
+    if type(value) is not int:
+        _fail(f"the household's {key!r} must be a whole number, not {value!r}: run the playbook again")
+    return value
+
+
+def _number(members: dict[str, object], key: str, *, above: Decimal, up_to: Decimal) -> Decimal:
+    value = members.get(key)
+    number = Decimal(str(value)) if type(value) in (int, float) else Decimal("NaN")
+    if not number.is_finite() or not above < number <= up_to:
+        _fail(f"the household's {key!r} must be a number above {above} up to {up_to}, not {value!r}")
+    return number
