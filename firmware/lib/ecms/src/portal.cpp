@@ -62,7 +62,6 @@ namespace {
     T(Refused, "Letture rifiutate", "Refused readings")                                                            \
     T(Lost, "Letture perse", "Lost readings")                                                                      \
     T(Uptime, "Accesa da (s)", "On for (s)")                                                                       \
-    T(Version, "Versione", "Version")                                                                              \
     T(SafeMode, "Modo sicuro: la presa si \u00e8 riavviata troppe volte e ora non misura. Aggiornare il firmware.", \
       "Safe mode: the box restarted too often and does not measure now. Update its firmware.")                     \
     T(CalibrationTitle, "Calibrazione", "Calibration")                                                             \
@@ -284,7 +283,7 @@ void Portal::status(const Status& status) {
         page_.raw(text(kHubMissing));
     } else {
         address(status.hub_address);
-        page_.raw(":").number(status.hub_port).raw(", ").raw(text(status.hub_alive ? kHubAlive : kHubSilent));
+        page_.raw(", ").raw(text(status.hub_alive ? kHubAlive : kHubSilent));
     }
     row(text(kClockName));
     page_.raw(text(status.clock_set ? kClockSet : kClockUnset));
