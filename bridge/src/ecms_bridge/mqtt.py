@@ -33,6 +33,9 @@ _CONNECT_TIMEOUT_S = 10.0
 _FIRST_RETRY_S = 0.5
 _MAX_RETRY_S = 30.0
 _MAX_READS_A_TURN = 200
+_MAX_MESSAGES_A_TURN = 500
+"""paho handles in one read as many packets as it has publications out: without a bound a flood is one endless turn."""
+
 _MAX_BROKER_INFLIGHT = 65535
 _CLOSING_S = 1.0
 
@@ -81,6 +84,7 @@ class MqttLink:
         self._throttled = ThrottledLog(_log)
         self._window = _MAX_BROKER_INFLIGHT
         self._in_flight = 0
+        self._received = 0
         self._queue: deque[tuple[str, bytes, bool]] = deque()
         self.up = False
         self.denied_publications = 0
@@ -144,8 +148,11 @@ class MqttLink:
         if client is None:
             return
         if events & selectors.EVENT_READ:
+            self._received = 0
             for _ in range(_MAX_READS_A_TURN):
                 if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or not _more_to_read(client.socket()):
+                    break
+                if self._received >= _MAX_MESSAGES_A_TURN:
                     break
         if events & selectors.EVENT_WRITE and client.want_write():
             client.loop_write()
@@ -207,7 +214,7 @@ class MqttLink:
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_publish = self._published
-        client.on_message = lambda _client, _data, message: self._on_message(message.topic, bytes(message.payload))
+        client.on_message = self._message
         return client
 
     def _take_over(self, attempt: _Attempt) -> None:
@@ -267,6 +274,10 @@ class MqttLink:
         self._retry_s = _FIRST_RETRY_S
         self.up = True
         self._on_up()
+
+    def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        self._received += 1
+        self._on_message(message.topic, bytes(message.payload))
 
     def _published(
         self, client: paho.Client, _data: object, _mid: int, reason: ReasonCode, _properties: Properties

@@ -76,8 +76,12 @@ class Writer:
 
     def _turn(self) -> None:
         hidden = self._link.prepare(self._selector)
-        for key, events in self._selector.select(0 if hidden else self._patience()):
-            key.data.handle(events)
+        ready = self._selector.select(0 if hidden else self._patience())
+        if ready:
+            # The answers to all messages of a turn travel together.
+            with self._link.together():
+                for key, events in ready:
+                    key.data.handle(events)
         self._link.tick()
         now = time.monotonic()
         if now >= self._retry_at and self._store_due():
