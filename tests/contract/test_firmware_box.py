@@ -37,6 +37,10 @@ for _package, _file in _TOOLS.items():
         not_run(f"the box's C++ is built with {_package} (apt install {' '.join(_TOOLS)})")
 
 
+# The first test builds the simulator.
+pytestmark = pytest.mark.timeout(900)
+
+
 def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until ``condition`` holds; fail with ``what`` after ``patience_s`` seconds."""
     end = time.monotonic() + patience_s

@@ -30,6 +30,9 @@ for _package, _file in _TOOLS.items():
     if not Path(_file).exists():
         not_run(f"the box's C++ is built with {_package} (apt install {' '.join(_TOOLS)})")
 
+# The first test builds the library.
+pytestmark = pytest.mark.timeout(900)
+
 byte = st.integers(0, 0xFF)
 word = st.integers(0, 0xFFFFFFFF)
 macs = st.binary(min_size=6, max_size=6)
@@ -284,3 +287,22 @@ def test_rms_is_the_standard_deviation_in_ampere(
     assert deviation.value == pytest.approx(rms)
     net = math.sqrt(max(0, rms**2 - floor**2)) if rms >= cut else 0
     assert current.value == pytest.approx(net / statistics.fmean(counts) * 2500 / sensitivity_mv * 1000, abs=0.51)
+
+
+def test_the_library_uses_no_heap_and_throws_nothing(box: ctypes.CDLL) -> None:
+    archive = ROOT / "build/firmware/cmake/libecms.a"
+    listed = subprocess.run(
+        ["nm", "-C", "--undefined-only", archive], check=True, capture_output=True, text=True
+    ).stdout
+    wanted = {line.split(maxsplit=1)[1] for line in listed.splitlines() if line.strip().startswith("U ")}
+    assert "memcpy" in wanted
+    forbidden = ("operator new", "malloc", "calloc", "realloc", "__cxa_throw", "std::")
+    assert not [name for name in wanted if name.startswith(forbidden)]
+
+
+def test_the_library_knows_no_arduino_and_the_glue_stays_thin() -> None:
+    sources = [*(FIRMWARE / "lib").rglob("*.h"), *(FIRMWARE / "lib").rglob("*.cpp")]
+    included = {line for source in sources for line in source.read_text().splitlines() if line.startswith("#include")}
+    angled = {line.split("<")[1].split(">")[0] for line in included if "<" in line}
+    assert angled <= {"stddef.h", "stdint.h", "string.h", "math.h"}
+    assert len((FIRMWARE / "src/main.cpp").read_text().splitlines()) < 150

@@ -101,6 +101,25 @@ TEST_CASE("the form refuses what cannot be a network, a password or an appliance
     CHECK(contains(run.get("/save?ssid=x&lang=en&device=1&password=" + hex64), "Received"));
 }
 
+TEST_CASE("the longest name and password join and survive") {
+    FakeFlash flash;
+    const std::string name(32, 'n');
+    const std::string password(63, 'p');
+    {
+        Run run(flash);
+        run.board.networks[name] = password;
+        run.start();
+        CHECK(contains(run.get("/save?ssid=" + name + "&device=1&password=" + password), "Ricevuto"));
+        run.until([&] { return !run.board.access_point; }, 30000);
+        CHECK_FALSE(run.board.access_point);
+    }
+    Run run(flash);
+    run.board.networks[name] = password;
+    run.start();
+    run.pass(30000);
+    CHECK(run.board.stored.size() >= 1);
+}
+
 TEST_CASE("names with accents, emoji and markup arrive exactly and are shown harmlessly") {
     FakeFlash flash;
     Run run(flash);
