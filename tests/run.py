@@ -25,6 +25,8 @@ _BIN = Path(sys.executable).parent
 _PYTHON_TREES = ("bridge/src", "bridge/tests", "tests")
 _NOT_OURS = {".git", ".venv", "build", "node_modules", ".pio"}
 _SHELLS = {b"sh", b"bash", b"dash"}
+# The stage firmware runs these, together with what they are built from.
+_NOT_OF_FIRMWARE = "--ignore-glob=*/test_firmware_*.py"
 _POLL_S = 0.5
 _INTERRUPTED = 130
 
@@ -131,12 +133,13 @@ def stages() -> dict[str, Stage]:
         Stage("lint", python + others),
         Stage("lint-python", python),
         Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=600),)),
-        Stage("contract", (_pytest("contract", "tests/contract", timeout_s=900),)),
+        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=900),)),
         Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines),
         Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=1800),), _without_machines),
     ]
-    if (REPOSITORY / "firmware" / "Makefile").exists():
-        every.insert(4, Stage("firmware", (Check("firmware", ("make", "-C", "firmware", "test"), 900),)))
+    for part in ("cad", "firmware"):
+        if (REPOSITORY / part / "Makefile").exists():
+            every.insert(4, Stage(part, (Check(part, ("make", "-C", part, "test"), 900),)))
     return {stage.name: stage for stage in every}
 
 
