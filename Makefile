@@ -68,6 +68,13 @@ e2e: setup-test  ## the whole way from simulated boxes to rows, with everything 
 lint unit contract molecule e2e:
 	@$(PYTHON) tests/run.py $@
 
+.PHONY: firmware cad
+firmware: setup-test  ## the box's program: its tests, and what fits on the chip
+	@$(PYTHON) tests/run.py $@
+
+cad: setup-test  ## the printed case: models, drawings and pictures made anew
+	@$(MAKE) -C cad cad
+
 .PHONY: lock
 lock: setup $(UV)  ## lock the Python packages again, at their newest allowed versions
 	@for name in dev bridge; do \
