@@ -1,11 +1,13 @@
 """Run the stages of the tests one after the other, whatever fails, and end with a summary that hides nothing.
 
 ``tests/run.py`` runs every stage, ``tests/run.py lint unit`` those named. Output goes to the terminal as it comes and
-to build/logs/. A check that is not pytest says what it could not run with lines that begin with ``NOT RUN: ``.
+to build/logs/. A check that is not pytest says what it could not run with lines that begin with ``NOT RUN: ``, and
+counts as one test unless its last line is a sum like the last line here.
 """
 
 import argparse
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -27,13 +29,14 @@ _NOT_OURS = {".git", ".venv", "build", "node_modules", ".pio"}
 _SHELLS = {b"sh", b"bash", b"dash"}
 # The stage firmware runs these, together with what they are built from.
 _NOT_OF_FIRMWARE = "--ignore-glob=*/test_firmware_*.py"
+_SUM = re.compile(r"(\d+) passed, (\d+) failed\b")
 _POLL_S = 0.5
 _INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
 class Check:
-    """One command. ``junit``: it is pytest and counts its own tests; otherwise it counts as one test."""
+    """One command. ``junit``: it is pytest, which counts its tests in a report."""
 
     name: str
     command: tuple[str, ...]
@@ -170,7 +173,12 @@ def run_check(check: Check, result: Result) -> None:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     reasons = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
     result.reasons += reasons
-    passed, failed, skipped = count(report) if check.junit else (int(status == 0), 0, len(reasons))
+    if check.junit:
+        passed, failed, skipped = count(report)
+    else:
+        own = _SUM.match(lines[-1]) if lines else None
+        passed, failed = (int(own[1]), int(own[2])) if own else (int(status == 0), 0)
+        skipped = len(reasons)
     if not failed and (status != 0 or not passed + skipped):
         failed = 1
     if failed:

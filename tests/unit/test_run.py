@@ -79,6 +79,23 @@ def test_lines_that_say_not_run_are_collected() -> None:
     assert (result.passed, result.skipped, result.reasons) == (1, 1, ["no compiler"])
 
 
+@pytest.mark.parametrize(
+    ("script", "counts"),
+    [
+        ("echo 'NOT RUN: no compiler'; echo '12 passed, 0 failed, 1 skipped'", (12, 0, 1)),
+        ("echo '12 passed, 3 failed'; exit 1", (12, 3, 0)),
+        ("echo '12 passed, 0 failed'; exit 1", (12, 1, 0)),
+        ("echo 'NOT RUN: no compiler'; echo '0 passed, 0 failed'", (0, 0, 1)),
+        ("echo '0 passed, 0 failed'", (0, 1, 0)),
+    ],
+)
+def test_a_sum_in_the_last_line_is_taken_over_but_not_against_the_status(
+    script: str, counts: tuple[int, int, int]
+) -> None:
+    result = outcome(shell(script))
+    assert (result.passed, result.failed, result.skipped) == counts
+
+
 def test_a_stage_with_an_obstacle_never_passes() -> None:
     result = run.run_stage(Stage("stage", (shell("true"), shell("true")), lambda: "no podman"))
     assert (result.passed, result.failed, result.skipped, result.word) == (0, 0, 2, "NOT RUN")
