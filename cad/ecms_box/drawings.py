@@ -40,7 +40,7 @@ def _project(shape: Shape, view: _View) -> tuple[list[Points], list[Points]]:
 
 
 def _points(edge: Edge) -> Points:
-    steps = 1 if edge.geom_type == GeomType.LINE else 48
+    steps = 1 if edge.geom_type == GeomType.LINE else min(48, max(8, round(edge.length)))
     found = [edge.position_at(i / steps) for i in range(steps + 1)]
     return [(v.X, -v.Y) for v in found]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+
 from ecms_box import parameters as p
 from ecms_box.assembly import Assembly, box, document_box
 

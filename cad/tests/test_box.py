@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conftest import BOXES
+
 from ecms_box import checks, report
 from ecms_box import parameters as p
 from ecms_box.__main__ import DOCS
 from ecms_box.assembly import Assembly, box
 from ecms_box.layout import PILLAR, Layout, smallest
 from ecms_box.parts.lower import marking_lines
-
-from conftest import BOXES
 
 
 def test_parts_do_not_share_space(assembly: Assembly) -> None:

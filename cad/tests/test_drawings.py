@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import built
+
 from ecms_box import parameters as p
 from ecms_box.__main__ import DOCS, HERE
 from ecms_box.components import IVORY, Item, Role
@@ -17,8 +19,6 @@ from ecms_box.scenes import SCENES
 from ecms_box.sheet import Polyline, Sheet, Text
 from ecms_box.solids import block
 from ecms_box.wiring import EARTH, NEUTRAL, PHASE, wiring
-
-from conftest import built
 
 
 def _words(sheet: Sheet) -> set[str]:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import trimesh
 from build123d import Shape, import_step
+from lib3mf import Lib3MF
+
 from ecms_box.exports import offered, write
 from ecms_box.meshing import mesh_of
-from lib3mf import Lib3MF
 
 EXPORTS = Path(__file__).resolve().parent.parent / "exports"
 PARTS = {part.name: part for part in offered()}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from build123d import Shape
+from conftest import BOXES, built
+
 from ecms_box import checks
 from ecms_box import parameters as p
 from ecms_box.layout import PILLAR_CENTRE, PILLAR_RADIUS
 from ecms_box.meshing import mesh_of
 from ecms_box.parts.lid import in_print_position
-
-from conftest import BOXES, built
 
 PARTS = [
     (name, part)
