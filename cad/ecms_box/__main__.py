@@ -1,4 +1,4 @@
-"""Command line: `python -m ecms_box all|exports|drawings|pictures|report|variant`."""
+"""Command line: `python -m ecms_box all|exports|drawings|pictures|diagrams|report|variant`."""
 
 from __future__ import annotations
 
@@ -55,10 +55,14 @@ def drawings(folder: Path) -> None:
 
 
 def pictures(folder: Path, names: list[str]) -> None:
-    """Write the guide's renderings, wiring diagrams and pages to print."""
+    """Write the guide's renderings."""
     for name in names or list(SCENES):
         draw(SCENES[name]()).quantize(192).save(folder / f"build-{name}.png", optimize=True)
         print(f"build-{name}.png")
+
+
+def diagrams(folder: Path) -> None:
+    """Write the wiring diagrams and the pages to print."""
     for language in ("en", "it"):
         suffix = "" if language == "en" else ".it"
         diagrams = [wiring(supply, language) for supply in p.Supply]
@@ -86,10 +90,10 @@ def main() -> int:
     """Run the command line; 0 if done, 2 if it was asked for something that cannot be built."""
     parser = argparse.ArgumentParser(prog="ecms_box", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "exports", "drawings", "report"):
+    for name in ("all", "exports", "drawings", "diagrams", "report"):
         commands.add_parser(name)
     some = commands.add_parser("pictures")
-    some.add_argument("names", nargs="*", choices=[*SCENES, []])
+    some.add_argument("names", nargs="*", choices=[*SCENES, []], metavar="NAME", help=", ".join(SCENES))
     one = commands.add_parser("variant", help="write the parts of a box that is not among the kept files")
     one.add_argument("--rating", choices=[r.value for r in p.Rating], default="10a")
     one.add_argument("--supply", choices=[s.value for s in p.Supply], default="battery")
@@ -102,11 +106,14 @@ def main() -> int:
         "exports": lambda: exports(HERE / "exports"),
         "drawings": lambda: drawings(HERE / "exports" / "drawings"),
         "pictures": lambda: pictures(DOCS / "img", getattr(arguments, "names", [])),
+        "diagrams": lambda: diagrams(DOCS / "img"),
         "report": lambda: report.refresh(DOCS),
         "variant": lambda: variant(arguments),
     }
     (DOCS / "img").mkdir(parents=True, exist_ok=True)
-    wanted = ["exports", "drawings", "pictures", "report"] if arguments.command == "all" else [arguments.command]
+    wanted = (
+        ["exports", "drawings", "pictures", "diagrams", "report"] if arguments.command == "all" else [arguments.command]
+    )
     try:
         for command in wanted:
             run[command]()

@@ -68,7 +68,7 @@ _PAGE: dict[str, _Page] = {
     },
     "it": {
         "title": "Box ECMS: foglio da tenere sul banco",
-        "warn": "230 V AC POSSONO UCCIDERE. Mai aprire la box con la spina inserita. Non certificata: a proprio rischio.",  # noqa: E501
+        "warn": "230 V AC POSSONO UCCIDERE. Mai aprire con la spina inserita. Non certificata.",
         "blocks": [
             (
                 "Prima di cominciare",

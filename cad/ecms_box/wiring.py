@@ -173,7 +173,7 @@ def _battery(sheet: Sheet, words: dict[str, str]) -> None:
     sheet.circle(219, 40, 1.3, fill=PLUS)
     sheet.circle(235, 88, 1.3, fill=GROUND)
     _part(sheet, 164, 138, 32, 40, words["battery"], 2.9)
-    _part(sheet, 214, 138, 36, 36, words["converter"], 2.7)
+    _part(sheet, 214, 138, 36, 36, words["converter"], 2.3)
     _terminal(sheet, 196, 150, "+", 1)
     _terminal(sheet, 196, 166, "-", 1)
     _terminal(sheet, 214, 150, "IN", -1)

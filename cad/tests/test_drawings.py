@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import built
+from fpdf import FPDF
 
 from ecms_box import parameters as p
 from ecms_box.__main__ import DOCS, HERE
@@ -62,10 +63,13 @@ def test_wiring_names_fuse_divider_and_usb() -> None:
 
 
 def test_every_text_of_the_page_stays_on_it() -> None:
+    ruler = FPDF(unit="mm")
     for language in ("en", "it"):
         for text in (i for i in safety_sheet(language).items if isinstance(i, Text)):
             assert text.y < 287
-            assert text.x + (0 if text.anchor == "middle" else len(text.text) * text.size * 0.66) < 200, text.text
+            ruler.set_font("Helvetica", "B" if text.bold else "", text.size * 1.38 * 72 / 25.4)
+            width = ruler.get_string_width(text.text)
+            assert text.x + (width / 2 if text.anchor == "middle" else width) < 197, text.text
 
 
 def test_every_scene_has_its_picture_and_every_picture_in_the_guides_exists() -> None:
