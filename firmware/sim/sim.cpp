@@ -272,41 +272,40 @@ rst_info* EspClass::getResetInfoPtr() {
     return &info;
 }
 
-bool EspClass::flashRead(uint32_t address, uint8_t* data, size_t size) {
-    FILE* file = fopen(flash_path().c_str(), "rb");
-    memset(data, 0xFF, size);
-    if (file == nullptr) return true;
-    fseek(file, static_cast<long>(address), SEEK_SET);
-    const size_t got = fread(data, 1, size, file);
-    fclose(file);
-    return got == size;
-}
-
 namespace {
 
-bool rewrite_flash(const std::function<void(std::vector<uint8_t>&)>& edit) {
-    std::vector<uint8_t> content(kFlashSize, 0xFF);
-    ESP.flashRead(0, content.data(), content.size());
-    edit(content);
-    FILE* file = fopen(flash_path().c_str(), "wb");
-    if (file == nullptr) return false;
-    const bool written = fwrite(content.data(), 1, content.size(), file) == content.size();
-    return fclose(file) == 0 && written;
+// In place, byte by byte as on the chip: killing the process is a power cut and must not harm other sectors.
+int flash_file() {
+    static const int file = [] {
+        const int opened = open(flash_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        const std::vector<uint8_t> erased(kFlashSize, 0xFF);
+        if (opened >= 0 && lseek(opened, 0, SEEK_END) < static_cast<off_t>(kFlashSize) &&
+            pwrite(opened, erased.data(), erased.size(), 0) < 0) {
+            perror("ecms-box-sim: flash");
+        }
+        return opened;
+    }();
+    return file;
+}
+
+bool put_flash(uint32_t address, const std::vector<uint8_t>& data) {
+    return pwrite(flash_file(), data.data(), data.size(), address) == static_cast<ssize_t>(data.size());
 }
 
 }  // namespace
 
-bool EspClass::flashWrite(uint32_t address, const uint8_t* data, size_t size) {
-    return rewrite_flash([=](std::vector<uint8_t>& content) {
-        for (size_t i = 0; i < size; ++i) content[address + i] &= data[i];
-    });
+bool EspClass::flashRead(uint32_t address, uint8_t* data, size_t size) {
+    return pread(flash_file(), data, size, address) == static_cast<ssize_t>(size);
 }
 
-bool EspClass::flashEraseSector(uint32_t sector) {
-    return rewrite_flash([=](std::vector<uint8_t>& content) {
-        std::fill_n(content.begin() + sector * 4096, 4096, uint8_t{0xFF});
-    });
+bool EspClass::flashWrite(uint32_t address, const uint8_t* data, size_t size) {
+    std::vector<uint8_t> content(size);
+    if (!flashRead(address, content.data(), size)) return false;
+    for (size_t i = 0; i < size; ++i) content[i] &= data[i];
+    return put_flash(address, content);
 }
+
+bool EspClass::flashEraseSector(uint32_t sector) { return put_flash(sector * 4096, std::vector<uint8_t>(4096, 0xFF)); }
 
 bool WiFiClass::softAP(const char* ssid, const char* password, int channel) {
     printf("sim: access point %s, %s, channel %d\n", ssid, password != nullptr ? "WPA2" : "open", channel);

@@ -30,6 +30,7 @@ TEST_CASE("a new box opens its access point, is set up, joins, closes it and rep
     const std::string saved = run.get("/save?ssid=Casa&password=password&device=2");
     CHECK(contains(saved, "Ricevuto"));
     CHECK(contains(saved, "Frigorifero"));
+    run.pass(800);
     CHECK(run.board.joins == 0);   // the page leaves before the radio changes its channel
     run.until([&] { return run.board.joins > 0; }, 5000);
     run.until([&] { return !run.board.access_point; }, 20000);
@@ -212,6 +213,25 @@ TEST_CASE("before the clock is set readings are kept by uptime and back-dated, i
     }
 }
 
+TEST_CASE("a clock set in the middle of a slot does not make a late reading of it") {
+    FakeFlash flash;
+    configure(flash);
+    Run run(flash);
+    run.board.epoch_ms = 1767265203000;
+    run.board.time_server = false;
+    run.start();
+    run.pass(28800);
+    run.board.time_server = true;   // two seconds after a multiple of ten, nine after the last reading
+    run.pass(60000);
+    unsigned on_grid = 0;
+    for (const auto& sent : run.board.sent) {
+        if (sent.data[v2::kFlags] & (kBackdated | kResent)) continue;
+        CHECK(run.board.epoch_ms + sent.at_ms - uint64_t{get_u32(sent.data.data() + v2::kTime)} * 1000 < 600);
+        ++on_grid;
+    }
+    CHECK(on_grid >= 5);
+}
+
 TEST_CASE("an hour without the hub loses nothing and does not flood it after") {
     FakeFlash flash;
     configure(flash);
@@ -238,6 +258,22 @@ TEST_CASE("an hour without the hub loses nothing and does not flood it after") {
         CHECK(second.size() <= 5);
     }
     CHECK(contains(run.get("/stato.json"), "\"lost\":0"));
+    // The radio is quiet before a window is sampled.
+    uint64_t first_into_slot = 10000;
+    for (const auto& sent : run.board.sent) {
+        if (!(sent.data[v2::kFlags] & kResent)) {
+            const uint64_t into = (run.board.epoch_ms + sent.at_ms) % 10000;
+            if (into < first_into_slot) first_into_slot = into;
+        }
+    }
+    const uint64_t jitter = first_into_slot - 200;
+    unsigned resent = 0;
+    for (const auto& sent : run.board.sent) {
+        if (!(sent.data[v2::kFlags] & kResent)) continue;
+        ++resent;
+        CHECK((run.board.epoch_ms + sent.at_ms + 10000 - jitter) % 10000 <= 9710);
+    }
+    CHECK(resent >= 60);
 }
 
 TEST_CASE("an hour without Wi-Fi loses nothing; the box joins again by itself and never restarts") {

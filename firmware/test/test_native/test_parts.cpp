@@ -125,6 +125,11 @@ TEST_CASE("DNS: every A question leads to the box, other types to nothing, junk 
     query[2] = 1;
     query[12] = 0xC0;   // a pointer in a question
     CHECK(answer_dns(query.data(), query.size(), own, out) == 0);
+    std::vector<uint8_t> pointed(query.begin(), query.begin() + 12);
+    pointed.push_back(0xC0);
+    pointed.insert(pointed.end(), 192, 'a');
+    pointed.insert(pointed.end(), {0, 0, 1, 0, 1});
+    CHECK(answer_dns(pointed.data(), pointed.size(), own, out) == 0);
     for (size_t cut = 0; cut < 24; ++cut) CHECK(answer_dns(query.data(), cut, own, out) == 0);
 }
 

@@ -244,7 +244,7 @@ void Box::run_network(uint64_t now) {
 void Box::find_hub(uint64_t now) {
     if (hub_known_) {
         const uint64_t since = ring_.heard_ms() > hub_since_ms_ ? ring_.heard_ms() : hub_since_ms_;
-        if (settings_.protocol == 1 || ring_.pending() == 0 || now - since < kHubSilentMs) return;
+        if (ring_.pending() == 0 || now - since < kHubSilentMs) return;
         // The address stays in use until a better one is found; the search goes on where it stopped.
     }
     if (now < next_search_ms_ || until_slot_ms() < kSearchTakesMs) return;
@@ -365,7 +365,7 @@ void Box::measure() {
     if (can_send() && ring_.newest(clock_.advance(board_.millis()), reading)) send(reading);
 }
 
-bool Box::can_send() const { return joined_ && hub_known_ && !access_point_open_ && clock_.is_set(); }
+bool Box::can_send() const { return joined_ && hub_known_ && !access_point_open_; }
 
 void Box::transmit(uint64_t now) {
     Reading reading;
