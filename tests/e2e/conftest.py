@@ -18,31 +18,14 @@ _SLUG = "casa_di_prova"
 _BUILD = REPOSITORY / "build/e2e"
 _GROUPS = ("hub", "broker", "writer", "database", "dashboard")
 _UNITS = ("ecms-udp-to-mqtt", "ecms-mqtt-to-mysql", "mosquitto", "mariadb")
-REPLAY_DEVICES = {100 + day * 3 + n: f"giorno {day} {name}" for day in range(7) for n, name in enumerate("abc")}
+_APPLIANCES = yaml.safe_load((REPOSITORY / "inventories/demo/group_vars/demo/household.yml").read_text("utf-8"))
+_REPLAYED = [{"id": 100 + number, "name": f"registrazione {number}"} for number in range(21)]
+"""An appliance for each recorded day and column."""
 
 _HOUSEHOLD = {
     "ecms_household_name": "Casa di Prova",
     "ecms_clock_trusted": True,
-    "ecms_devices": [
-        {"id": number, "name": name}
-        for number, name in {
-            **dict(
-                enumerate(
-                    (
-                        "lavatrice",
-                        "frigorifero",
-                        "lavastoviglie",
-                        "asciugatrice",
-                        "condizionatore",
-                        "forno",
-                        "microonde",
-                    ),
-                    1,
-                )
-            ),
-            **REPLAY_DEVICES,
-        }.items()
-    ],
+    "ecms_devices": _APPLIANCES["ecms_devices"] + _REPLAYED,
 }
 
 
