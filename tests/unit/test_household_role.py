@@ -219,6 +219,20 @@ def test_a_name_that_is_taken_is_refused_even_when_the_run_is_limited(tmp_path: 
     )
 
 
+def test_hub_and_services_on_hosts_of_their_own(tmp_path: Path) -> None:
+    split = home(tmp_path)
+    groups: dict[str, Any] = {group: {"hosts": {"server": None}} for group in ("broker", "writer", "database")}
+    groups |= {"hub": {"hosts": {split.host: None}}, "dashboard": {"hosts": {"server": None}}}
+    groups["anna_bianchi"] = {"hosts": {split.host: None, "server": None}}
+    (split.directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": groups}}))
+    done = run(tmp_path, [split])
+    assert done.returncode == 0, done.stdout + done.stderr
+    hub, server = (facts(tmp_path, host) for host in (split.host, "server"))
+    assert hub["services"]["secrets"] == {}
+    assert set(server["services"]["secrets"]) == SERVICE_SECRETS
+    assert hub["household"]["hosts"]["broker"] == "server"
+
+
 @pytest.mark.parametrize("example", ["demo", "casa"])
 def test_the_inventories_of_the_repository_are_sound(tmp_path: Path, example: str) -> None:
     inventory = str(ROOT / "inventories" / example)
