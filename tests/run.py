@@ -142,7 +142,7 @@ def stages() -> dict[str, Stage]:
     ]
     for part in ("cad", "firmware"):
         if (REPOSITORY / part / "Makefile").exists():
-            every.insert(4, Stage(part, (Check(part, ("make", "-C", part, "test"), 900),)))
+            every.insert(4, Stage(part, (Check(part, ("make", "--no-print-directory", "-C", part, "test"), 900),)))
     return {stage.name: stage for stage in every}
 
 
