@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import subprocess
 import time
@@ -56,7 +55,6 @@ class Hub:
             free.bind(("127.0.0.1", 0))
             port = int(free.getsockname()[1])
         forward = f"127.0.0.1:{port}:{_DATABASE_SOCKET}"
-        # The socket belongs to root's group of clients, so the tunnel needs no account of its own.
         ssh = self.machine.ssh_args()
         tunnel = subprocess.Popen([*ssh[:-1], "-N", "-o", "ExitOnForwardFailure=yes", "-L", forward, ssh[-1]])
         try:
@@ -96,9 +94,3 @@ def _connect(port: int, user: str, password: str, schema: str) -> pymysql.Connec
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
-
-
-def summary_of(output: str) -> dict[str, Any]:
-    """Return the JSON summary that the simulator prints last."""
-    summary: dict[str, Any] = json.loads(output[output.rindex("\n{") if "\n{" in output else 0 :])
-    return summary

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from ecms_bridge.datagram import Datagram, Flag, format_mac
 
+OLDEST_S = 7 * 24 * 3600
+AHEAD_S = 5 * 60
+"""The window of time, before and after now, outside of which a reading is refused."""
+
 MAX_CURRENT_A = 100.0
 """Above this no box can have measured: an ACS712 of 30 A ends at 37.9 A RMS."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ecms_bridge.datagram import Datagram, Refusal
-
-OLDEST_S = 7 * 24 * 3600
-AHEAD_S = 5 * 60
+from ecms_bridge.messages import AHEAD_S, OLDEST_S
 
 
 class Judge:

@@ -10,14 +10,10 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from ecms_bridge import names
-from ecms_bridge.messages import MessageError, Reading, decode_reading, decode_status
+from ecms_bridge.messages import AHEAD_S, OLDEST_S, MessageError, Reading, decode_reading, decode_status
 
 MAX_HELD = 20_000
 """More is not kept: hubs keep every reading until it is confirmed and send it again."""
-
-OLDEST_S = 7 * 86400
-AHEAD_S = 300
-"""The window of time for readings that no hub has judged: from foreign publishers, without an id."""
 
 FIRST_TIMESTAMP = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
 LAST_TIMESTAMP = 2**31 - 1
@@ -194,7 +190,7 @@ class Inbox:
         timestamp = reading.timestamp
         if not FIRST_TIMESTAMP <= timestamp <= LAST_TIMESTAMP:
             return Letter("timestamp", payload, reading.id)
-        if reading.id is None:
+        if reading.id is None:  # from a foreign publisher, so no hub has judged its time
             now = self._clock()
             if timestamp < now - OLDEST_S:
                 return Letter("time_old", payload)
