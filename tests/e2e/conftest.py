@@ -12,10 +12,10 @@ import yaml
 from hub import REPOSITORY, Hub, run_site
 from machines import down, inventory, up
 
-_MACHINE = "e2e"
+_MACHINE = os.environ.get("ECMS_E2E_MACHINE", "e2e")
 _HOST = "hub-e2e"
 _SLUG = "casa_di_prova"
-_BUILD = REPOSITORY / "build/e2e"
+_BUILD = REPOSITORY / "build" / _MACHINE
 _GROUPS = ("hub", "broker", "writer", "database", "dashboard")
 _UNITS = ("ecms-udp-to-mqtt", "ecms-mqtt-to-mysql", "mosquitto", "mariadb")
 _APPLIANCES = yaml.safe_load((REPOSITORY / "inventories/demo/group_vars/demo/household.yml").read_text("utf-8"))
@@ -32,7 +32,7 @@ _HOUSEHOLD = {
 @pytest.fixture(scope="session")
 def hub() -> Iterator[Hub]:
     """Provision the hub once; ECMS_E2E_SUITE chooses its Debian, ECMS_KEEP=1 leaves it running afterwards."""
-    machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", "e2e")
+    machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", _MACHINE)
     home = _BUILD / "inventory"
     _write(home / "group_vars" / _SLUG / "household.yml", _HOUSEHOLD)
     children: dict[str, object] = {group: {"children": {_SLUG: {}}} for group in _GROUPS}
