@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hub import REPOSITORY, Hub, run_site
+from e2e.home import Home
+from hub import REPOSITORY, Hub
 from machines import down, inventory, up
 
 _MACHINE = os.environ.get("ECMS_E2E_MACHINE", "e2e")
@@ -30,20 +31,27 @@ _HOUSEHOLD = {
 
 
 @pytest.fixture(scope="session")
-def hub() -> Iterator[Hub]:
+def home() -> Iterator[Home]:
     """Provision the hub once; ECMS_E2E_SUITE chooses its Debian, ECMS_KEEP=1 leaves it running afterwards."""
     machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", _MACHINE)
-    home = _BUILD / "inventory"
-    _write(home / "group_vars" / _SLUG / "household.yml", _HOUSEHOLD)
+    directory = _BUILD / "inventory"
+    _write(directory / "group_vars" / _SLUG / "household.yml", _HOUSEHOLD)
     children: dict[str, object] = {group: {"children": {_SLUG: {}}} for group in _GROUPS}
     children[_SLUG] = {"hosts": {_HOST: {}}}
-    _write(home / "hosts.yml", {"all": {"children": children}})
+    _write(directory / "hosts.yml", {"all": {"children": children}})
     _write(_BUILD / "connection.yml", inventory({_MACHINE: _HOST}))
-    run = run_site([home, _BUILD / "connection.yml"], _BUILD / "site.log")
+    provisioned = Home(Hub(machine, _SLUG, directory / ".secrets"), _HOST, directory, _BUILD / "connection.yml")
+    run = provisioned.run()
     print(f"site.yml: {run.seconds:.0f} s, {run.changed} changes")
-    yield Hub(machine, _SLUG, home / ".secrets")
+    yield provisioned
     if os.environ.get("ECMS_KEEP") != "1":
         down(_MACHINE)
+
+
+@pytest.fixture(scope="session")
+def hub(home: Home) -> Hub:
+    """The hub of the home."""
+    return home.hub
 
 
 def _write(path: Path, content: object) -> None:

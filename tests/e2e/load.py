@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from ecms_bridge import names
 from ecms_bridge.simulator.box import Pacing, SimulatedBox
 from ecms_bridge.simulator.cli import box_mac
 from ecms_bridge.simulator.fleet import Fleet
-from hub import Hub
+from hub import Hub, announced_port
 
 BOXES = 12
 DEVICES = 7
@@ -22,6 +24,8 @@ _RING = 10_000
 _SETTLE_S = 240.0
 _STORED_S = 180.0
 _OWN_STEP_S = 10
+_LOST_S = 3.0
+"""Without an acknowledgement for so long the boxes ask the network for the hub's port; real ones wait longer."""
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class Load:
 
     hub: Hub
     first_box: int
+    per_second: int = PER_SECOND
     boxes: list[SimulatedBox] = field(init=False)
     measured: int = 0
     begins: int = field(default_factory=lambda: int(time.time()) - 6 * 3600)
@@ -50,14 +55,35 @@ class Load:
             while (now := time.monotonic() - begun) < seconds:
                 while waiting and waiting[0][0] <= now:
                     waiting.pop(0)[1]()
-                while self.measured < now * PER_SECOND:
-                    for number, box in enumerate(self.boxes):
-                        box.measure(self.begins + self.measured, self._current_ma(number, self.measured))
-                    self.measured += 1
+                self._measure(now)
                 fleet.pump(0.02)
             assert not waiting
             assert fleet.settle(_SETTLE_S), fleet.summary()
-        assert all(box.statistics.refused == box.statistics.dropped == 0 for box in self.boxes)
+        self._check_boxes()
+
+    @contextlib.contextmanager
+    def meanwhile(self) -> Iterator[None]:
+        """Send all the while in a thread of its own, then wait until every reading is acknowledged."""
+        ending = threading.Event()
+        failures: list[BaseException] = []
+
+        def send() -> None:
+            try:
+                self._send_until(ending)
+            except BaseException as error:  # noqa: BLE001 - raised again where the test is
+                failures.append(error)
+
+        thread = threading.Thread(target=send, name="load", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            thread.join()
+        if failures:
+            raise failures[0]
+        assert not any(box.pending for box in self.boxes), [box.statistics for box in self.boxes]
+        self._check_boxes()
 
     def check_stored(self) -> None:
         """Assert that the table holds exactly what was measured, and the rollups its sums."""
@@ -68,6 +94,41 @@ class Load:
         assert len(stored) == len(expected)
         assert stored == expected
         assert self._rolled_up() == self._expected_rollups()
+
+    def _send_until(self, ending: threading.Event) -> None:
+        address, port = self.hub.machine.address, announced_port(self.hub.machine.address)
+        begun = time.monotonic()
+        ends = float("inf")
+        fleet = Fleet(address, port, self.boxes)
+        try:
+            answers, answered_at = 0, begun
+            while (now := time.monotonic()) < ends and not (ending.is_set() and not fleet.pending):
+                if not ending.is_set():
+                    self._measure(now - begun)
+                elif ends == float("inf"):
+                    ends = now + _SETTLE_S
+                fleet.pump(0.02)
+                if (seen := sum(box.statistics.acknowledged for box in self.boxes)) != answers:
+                    answers, answered_at = seen, now
+                elif now > answered_at + _LOST_S:
+                    answered_at = now
+                    with contextlib.suppress(TimeoutError):
+                        if (found := announced_port(address)) != port:
+                            port = found
+                            fleet.close()
+                            fleet = Fleet(address, port, self.boxes)
+        finally:
+            fleet.close()
+
+    def _measure(self, elapsed_s: float) -> None:
+        while self.measured < elapsed_s * self.per_second:
+            for number, box in enumerate(self.boxes):
+                box.measure(self.begins + self.measured, self._current_ma(number, self.measured))
+            self.measured += 1
+
+    def _check_boxes(self) -> None:
+        assert self.measured
+        assert all(box.statistics.refused == box.statistics.dropped == 0 for box in self.boxes)
 
     def _current_ma(self, box: int, index: int) -> int:
         return (box * 700 + index * 13) % 9000

@@ -1,6 +1,7 @@
 """A provisioned hub on a test machine, as the demo and the end-to-end tests use it."""
 
-from hub.provision import REPOSITORY, ProvisionError, run_site
+from hub.discovery import announced_port, announces_name
+from hub.provision import REPOSITORY, ProvisionError, SiteRun, run_site
 from hub.running import Hub
 
-__all__ = ["REPOSITORY", "Hub", "ProvisionError", "run_site"]
+__all__ = ["REPOSITORY", "Hub", "ProvisionError", "SiteRun", "announced_port", "announces_name", "run_site"]

@@ -18,6 +18,9 @@ from ecms_bridge import names
 from machines import Machine
 
 _TUNNEL_TIMEOUT_S = 15
+_LASTING = ("*.service", "*.timer", "*.socket")
+# What lives as long as someone is logged in, or asks over D-Bus.
+_PASSING = ("user@", "user-runtime-dir@", "systemd-hostnamed", "systemd-timedated", "systemd-localed")
 _DATABASE_SOCKET = "/run/mysqld/mysqld.sock"
 
 
@@ -70,6 +73,16 @@ class Hub:
         """Return the properties of a systemd unit."""
         output = self.machine.run(["systemctl", "show", unit]).stdout
         return dict(line.partition("=")[::2] for line in output.splitlines())
+
+    def invocations(self) -> dict[str, str]:
+        """Return the invocation of every unit that stays active by itself; a restart gives it another one."""
+        output = self.machine.run(["systemctl", "show", "--property=Id,InvocationID,ActiveState", *_LASTING]).stdout
+        units = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
+        return {
+            unit["Id"]: unit["InvocationID"]
+            for unit in units
+            if unit.get("ActiveState") == "active" and not unit["Id"].startswith(_PASSING)
+        }
 
     def counts(self) -> dict[str, int]:
         """Return how many readings are stored for each MAC (``AA:BB:…``)."""
