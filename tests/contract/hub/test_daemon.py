@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -297,6 +298,13 @@ def test_status(settings: HubSettings, writer: Writer, broker: Broker) -> None:
     assert status["clock"] == "right"
     assert status["spool"] == "in use"
     assert status["queue"]["spool"] == 1
+    # Its message tells when it was measured, to the second.
+    assert 0 <= status["queue"]["lag_s"] <= PATIENCE_S
+    assert status["disk"]["spool_bytes"] > 0
+    assert status["disk"]["free_bytes"] <= shutil.disk_usage(settings.spool_directory).total
+    [box] = status["boxes"]
+    assert (box["mac"], box["firmware"], box["received"], box["missing"]) == ("02:45:43:00:00:01", "1.2.3", 1, 0)
+    assert abs(box["last_seen"] - time.time()) <= PATIENCE_S
     assert status["counters"]["refused"] == {"length": 1}
     assert (status["counters"]["received"], status["counters"]["version_2"]) == (2, 1)
     late = Writer(broker.port)

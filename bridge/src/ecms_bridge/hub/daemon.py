@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import platform
 import secrets
 import selectors
 import sys
@@ -20,9 +21,10 @@ from ecms_bridge.hub.holding import Held, Holding
 from ecms_bridge.hub.judge import Judge
 from ecms_bridge.hub.ledger import Address, Entry, Ledger
 from ecms_bridge.hub.publisher import MqttPublisher
+from ecms_bridge.hub.roster import Roster
 from ecms_bridge.hub.settings import HubSettings, Limits, Timing, household_key
 from ecms_bridge.hub.spool import Row, Spool, SpoolError
-from ecms_bridge.messages import encode_reading, reading_of
+from ecms_bridge.messages import decode_reading, encode_reading, reading_of
 from ecms_bridge.mqtt import MqttLink
 from ecms_bridge.service import Service, configure_logging
 from ecms_bridge.throttle import ThrottledLog
@@ -83,6 +85,7 @@ class Hub:
             raise
         self._ledger = Ledger(self._timing)
         self._holding = Holding(self._limits.held)
+        self._roster = Roster()
         self._judge = Judge(require_signed=settings.require_signed_readings, signed=self._spool.signed)
         # Unlike a number kept on disk, a random start needs no write that could fail on a full one.
         self._id_prefix = secrets.token_hex(5)
@@ -147,6 +150,7 @@ class Hub:
                 if datagram.flags and Flag.RESENT in datagram.flags:
                     self.counters.resent_by_box += 1
                 self._spool.note_signed(datagram.mac)
+            self._roster.note(datagram, self._now)
             if self._clock_right:
                 wall = time.time()
                 self._decide(datagram, data, address, wall, wall)
@@ -160,6 +164,7 @@ class Hub:
         if isinstance(verdict, Refusal):
             self._refuse(verdict, address, datagram)
             if datagram.version != 1:
+                self._roster.refused(datagram)
                 self._acknowledge(data, address, refused=True)
         else:
             self._take(datagram, data, address, verdict)
@@ -377,6 +382,7 @@ class Hub:
         self.counters.denied_by_broker = self._publisher.denied
         return {
             "version": __version__,
+            "python": platform.python_version(),
             "uptime_s": int(self._now - self._started),
             "clock": clock,
             "spool": spool,
@@ -386,9 +392,24 @@ class Hub:
                 "spool": self._spool.count,
                 "waiting_for_clock": len(self._holding),
                 "oldest_unconfirmed_s": int(self._ledger.oldest_age(self._now)),
+                "lag_s": self._lag(),
             },
+            "disk": {"spool_bytes": self._spool.size(), "free_bytes": self._spool.free()},
+            "boxes": self._roster.as_list(self._now, time.time() if self._clock_right else None),
             "counters": self.counters.as_dict(),
         }
+
+    def _lag(self) -> int:
+        """Return for how long (s) the oldest unconfirmed reading has waited, one in the spool since it was measured."""
+        lag = self._ledger.oldest_age(self._now)
+        try:
+            oldest = self._spool.oldest()
+        except SpoolError as error:
+            self._spool_failed(error)
+            oldest = None
+        if oldest is not None and self._clock_right:
+            lag = max(lag, time.time() - decode_reading(oldest).timestamp)
+        return int(lag)
 
     def _finish(self, selector: selectors.BaseSelector) -> None:
         self._service.stop()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -130,6 +131,29 @@ class Spool:
         with self._failing("look for a reading"):
             found = self._db.execute("SELECT 1 FROM reading WHERE identity = ?", (identity,)).fetchone()
         return found is not None
+
+    def oldest(self) -> bytes | None:
+        """Return the message of the reading stored first, None if there is none; raise SpoolError."""
+        if not self.count:
+            return None
+        with self._failing("look for the oldest reading"):
+            row = self._db.execute("SELECT message FROM reading ORDER BY n LIMIT 1").fetchone()
+        return None if row is None else bytes(row[0])
+
+    def size(self) -> int:
+        """Return how many bytes the spool takes on disk."""
+        total = 0
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                total += self._path.with_name(self._path.name + suffix).stat().st_size
+        return total
+
+    def free(self) -> int | None:
+        """Return how many bytes its file system has left for it, None if that cannot be told."""
+        try:
+            return shutil.disk_usage(self._path.parent).free
+        except OSError:
+            return None
 
     def confirm_row(self, n: int) -> None:
         """Have a loaded reading deleted with the next commit."""
