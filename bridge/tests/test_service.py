@@ -58,6 +58,49 @@ def test_notifications(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
+class InTheWayError(Exception):
+    pass
+
+
+def test_an_obstacle_is_told_once_and_waited_for(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr("ecms_bridge.service.time.sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
+
+    def build() -> str:
+        if clock.now < 1030:
+            raise InTheWayError("the port is taken")
+        return "built"
+
+    assert Service().begin(build, InTheWayError) == "built"
+    assert heard(systemd) == ["STATUS=the port is taken"]
+    assert caplog.messages == ["the port is taken"]
+
+
+def test_an_obstacle_that_stays_is_raised_before_systemd_gives_up(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr("ecms_bridge.service.time.sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
+
+    def build() -> None:
+        raise InTheWayError
+
+    with pytest.raises(InTheWayError):
+        Service().begin(build, InTheWayError)
+    assert clock.now == 1060
+
+    daemon = Service()
+    daemon.stopping = True
+    with pytest.raises(InTheWayError):
+        daemon.begin(build, InTheWayError)
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    with pytest.raises(InTheWayError):
+        Service().begin(build, InTheWayError)
+    assert clock.now == 1060
+
+
 def test_without_a_watchdog_nothing_is_fed(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     Service().alive()

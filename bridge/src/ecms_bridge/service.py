@@ -8,7 +8,16 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
+
+_PATIENCE_S = 60.0
+"""Shorter than the 90 s that systemd gives a start."""
+_AGAIN_S = 1.0
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -31,6 +40,27 @@ class Service:
         """Make SIGTERM and SIGINT end the loop: ``stopping`` becomes true."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+
+    def begin(self, build: Callable[[], _T], *obstacles: type[Exception]) -> _T:
+        """Return what ``build`` returns, trying again each second for a minute while an obstacle is in its way.
+
+        So a port that comes free or a disk that has room again is enough, and the journal has one line where a
+        daemon started anew each second would fill it. Raises the obstacle when the minute is over or the service
+        is to stop, and at once where no systemd waits.
+        """
+        deadline = time.monotonic() + (_PATIENCE_S if self._address else 0.0)
+        told = ""
+        while True:
+            try:
+                return build()
+            except obstacles as error:
+                if self.stopping or time.monotonic() >= deadline:
+                    raise
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("%s", told)
+                    self.status(told)
+            time.sleep(_AGAIN_S)
 
     def ready(self, status: str) -> None:
         """Tell systemd, once, that the service does its work."""
@@ -61,7 +91,7 @@ class Service:
             try:
                 sock.sendto(message.encode(), self._address)
             except OSError as error:
-                logging.getLogger(__name__).warning("cannot notify systemd: %s", error)
+                _log.warning("cannot notify systemd: %s", error)
 
 
 def configure_logging() -> None:

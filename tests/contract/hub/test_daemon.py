@@ -509,12 +509,25 @@ def test_two_daemons_cannot_share_a_port_or_a_spool(settings: HubSettings, tmp_p
     other.mkdir()
     with RunningHub(settings) as hub:
         process = Process(replace(settings, spool_directory=other), tmp_path, port=hub.port)
-        _, errors = process.wait()
-        assert process.process.returncode == 1
-        assert "ecms_udp_port" in errors
-        assert len(errors.splitlines()) == 1
+        assert process.notified().endswith("stop the program that uses it or set ecms_udp_port")
+        assert process.process.poll() is None
         with pytest.raises(SpoolError, match="locked"):
             Hub(settings, KEY, "unused", Service())
+    process.wait_ready()
+    _, errors = process.end(signal.SIGTERM)
+    assert process.process.returncode == 0
+    assert errors.count("ecms_udp_port") == 1
+
+
+def test_a_port_that_stays_taken_ends_the_daemon_with_one_sentence(settings: HubSettings, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with RunningHub(settings) as hub:
+        process = Process(replace(settings, spool_directory=other), tmp_path, port=hub.port)
+        assert "ecms_udp_port" in process.notified()
+        _, errors = process.end(signal.SIGTERM)
+    assert process.process.returncode == 1
+    assert len({line.partition("cannot receive")[2] for line in errors.splitlines()}) == 1
 
 
 def test_check_reads_configuration_and_credentials(settings: HubSettings, tmp_path: Path) -> None:

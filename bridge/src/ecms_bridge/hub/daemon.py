@@ -438,16 +438,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only check configuration and credentials")
     arguments = parser.parse_args(argv)
     configure_logging()
-    try:
+    service = Service()
+
+    def build() -> Hub:
         settings = HubSettings.from_file(arguments.config)
-        key, password = household_key(), credential("mqtt_password")
+        return Hub(settings, household_key(), credential("mqtt_password"), service)
+
+    try:
         if arguments.check:
-            MqttLink.check(settings.mqtt)
+            household_key()
+            credential("mqtt_password")
+            MqttLink.check(HubSettings.from_file(arguments.config).mqtt)
             print(f"the configuration {arguments.config} is right")
             return 0
-        service = Service()
         service.install_signal_handlers()
-        Hub(settings, key, password, service).run()
+        service.begin(build, ConfigError, BoxSocketError, SpoolError).run()
     except ConfigError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2

@@ -206,19 +206,22 @@ def main() -> None:
     """Run the daemon; exit with 2 after one sentence if its configuration cannot be used."""
     options = _parser().parse_args()
     configure_logging()
+    service = Service()
+
+    def build() -> Writer:
+        settings = Settings.from_file(options.config)
+        return Writer(settings, credential("mqtt_password"), credential("database_password"), service)
+
     try:
-        service = Service()
-        writer = Writer(
-            Settings.from_file(options.config), credential("mqtt_password"), credential("database_password"), service
-        )
+        if options.check:
+            build()
+            print("the configuration is sound")
+            return
+        service.install_signal_handlers()
+        service.begin(build, ConfigError).run()
     except ConfigError as error:
         print(f"ecms-mqtt-to-mysql: {error}", file=sys.stderr)
         sys.exit(2)
-    if options.check:
-        print("the configuration is sound")
-        return
-    service.install_signal_handlers()
-    writer.run()
 
 
 def _parser() -> argparse.ArgumentParser:
