@@ -24,7 +24,7 @@ from notrun import PREFIX
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOGS = REPOSITORY / "build" / "logs"
 _BIN = Path(sys.executable).parent
-_PYTHON_TREES = ("bridge/src", "bridge/tests", "tests")
+_PYTHON_TREES = ("bridge/src", "bridge/tests", "tests", "roles/household/household_checks")
 _NOT_OURS = {".git", ".venv", "build", "node_modules", ".pio"}
 _SHELLS = {b"sh", b"bash", b"dash"}
 # The stage firmware runs these, together with what they are built from.

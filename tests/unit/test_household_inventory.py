@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +27,7 @@ KNOWN = list(
 )
 GROUPS = ["mario_rossi", "hub", "broker", "writer", "database"]
 KEY = "0123456789abcdef" * 4
+PASSWORD = "kR7.wq-81Lp_zz0#"
 
 
 def sound() -> dict[str, Any]:
@@ -41,7 +47,8 @@ def sound() -> dict[str, Any]:
 
 
 def mistakes(changes: dict[str, Any], groups: list[str] | None = None) -> list[str]:
-    found: list[str] = inventory.host_mistakes(sound() | changes, "hub-rossi", groups or GROUPS, KNOWN)
+    variables = sound() | changes
+    found: list[str] = inventory.host_mistakes(variables, "hub-rossi", groups or GROUPS, KNOWN, variables)
     return found
 
 
@@ -56,6 +63,16 @@ def rating(**changes: Any) -> dict[str, Any]:
 def box(**changes: Any) -> dict[str, Any]:
     first = {"name": "cucina", "mac": "5C:CF:7F:01:02:03", "device": 1}
     return {"ecms_boxes": [first, {"name": "bagno", "mac": "5C:CF:7F:01:02:04", "device": 2} | changes]}
+
+
+def remote_broker(**changes: Any) -> dict[str, Any]:
+    passwords = {"mqtt_mario_rossi": PASSWORD, "mqtt_ecms-writer": PASSWORD}
+    return {"ecms_mqtt_broker": "remote", "ecms_mqtt_host": "mqtt.example.org", "ecms_secrets": passwords} | changes
+
+
+def remote_database(**changes: Any) -> dict[str, Any]:
+    where = {"ecms_database_host": "mysql.example.org", "ecms_database_admin_username": "avnadmin"}
+    return {"ecms_database": "remote", **where, "ecms_secrets": {"database_ecms-admin": PASSWORD}} | changes
 
 
 def test_a_sound_inventory_has_no_mistake() -> None:
@@ -108,11 +125,49 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"ecms_udp_port": 53}, "ecms_udp_port is 53, the port of DNS: set another"),
     ({"ecms_require_signed_readings": "maybe"}, 'ecms_require_signed_readings is "maybe": set true or false'),
     ({"ecms_retention_days": 7}, "ecms_retention_days is 7: set a whole number from 8 to 36500 days"),
-    ({"ecms_mqtt_broker": "emqx"}, 'ecms_mqtt_broker is "emqx", which is not in this version: set mosquitto'),
-    ({"ecms_mqtt_broker": "remote"}, 'ecms_mqtt_broker is "remote", which is not in this version: set mosquitto'),
-    ({"ecms_mqtt_broker": "hivemq"}, 'ecms_mqtt_broker is "hivemq": set mosquitto'),
-    ({"ecms_database": "remote"}, 'ecms_database is "remote", which is not in this version: set local'),
-    ({"ecms_database": "cloud"}, 'ecms_database is "cloud": set local'),
+    ({"ecms_mqtt_broker": "hivemq"}, 'ecms_mqtt_broker is "hivemq": set emqx or mosquitto or remote'),
+    ({"ecms_database": "cloud"}, 'ecms_database is "cloud": set local or remote'),
+    *(
+        ({f"ecms_{name}": "mqtt.example.org"}, f'ecms_{name} is "mqtt.example.org", but ecms_{choice} is')
+        for name, choice in {
+            "mqtt_host": "mqtt_broker",
+            "mqtt_ca": "mqtt_broker",
+            "mqtt_username": "mqtt_broker",
+            "mqtt_writer_username": "mqtt_broker",
+            "database_host": "database",
+            "database_ca": "database",
+            "database_admin_username": "database",
+        }.items()
+    ),
+    (
+        {"ecms_mqtt_port": 8884},
+        'ecms_mqtt_port is 8884, but ecms_mqtt_broker is "emqx": set ecms_mqtt_broker to remote',
+    ),
+    ({"ecms_database_port": "21699"}, 'ecms_database_port is "21699", but ecms_database is "local": set'),
+    (remote_broker(ecms_mqtt_host=""), "ecms_mqtt_host is missing: set the name of the machine, such as"),
+    (remote_broker(ecms_mqtt_host="mqtts://mqtt.example.org:8883"), "set a name or an address, without a port"),
+    (remote_broker(ecms_mqtt_host="localhost"), 'ecms_mqtt_host is "localhost", which means every machine itself: set'),
+    (remote_broker(ecms_mqtt_port=0), "ecms_mqtt_port is 0: set a whole number from 1 to 65535"),
+    (remote_broker(ecms_mqtt_ca="ca.crt"), 'ecms_mqtt_ca is "ca.crt": set the absolute path of a certificate file'),
+    (remote_broker(ecms_mqtt_ca="/nonexistent/ca.crt"), '/ca.crt" cannot be read (No such file or directory): save'),
+    (remote_broker(ecms_mqtt_ca=str(ROOT / "README.md")), "is no certificate: save the service's CA certificate there"),
+    (remote_broker(ecms_mqtt_username="mario rossi"), 'ecms_mqtt_username is "mario rossi": set a name'),
+    (remote_broker(ecms_mqtt_writer_username='"'), "ecms_mqtt_writer_username is"),
+    (remote_broker(ecms_secrets={"mqtt_mario_rossi": PASSWORD}), 'ecms_secrets lacks "mqtt_ecms-writer", the writer'),
+    (
+        remote_broker(ecms_secrets={"mqtt_ecms-writer": PASSWORD}),
+        'ecms_secrets lacks "mqtt_mario_rossi", the household',
+    ),
+    (remote_database(ecms_database_host=None), "ecms_database_host is missing: set the name of the machine, such as"),
+    (remote_database(ecms_database_host="::1"), 'ecms_database_host is "::1", which means every machine itself: set'),
+    (remote_database(ecms_database_port="3306/tcp"), 'ecms_database_port is "3306/tcp": set a whole number'),
+    (remote_database(ecms_database_ca=7), "ecms_database_ca is 7: set the absolute path of a certificate file"),
+    (
+        remote_database(ecms_database_admin_username=""),
+        "ecms_database_admin_username is missing: set the service's own",
+    ),
+    (remote_database(ecms_database_admin_username="a b"), 'ecms_database_admin_username is "a b": set a name'),
+    (remote_database(ecms_secrets={}), 'ecms_secrets lacks "database_ecms-admin", the administrator'),
     ({"ecms_devices": [], "ecms_boxes": []}, "ecms_devices is []: set a list of at least one appliance"),
     ({"ecms_devices": "lavatrice", "ecms_boxes": []}, 'ecms_devices is "lavatrice": set a list'),
     (device(id=256), "ecms_devices, entry 2: id is 256: set a whole number from 0 to 255"),
@@ -293,10 +348,93 @@ def test_services_know_whom_they_serve_in_this_run() -> None:
         "database": ["central"],
     }
     hosts = ["alone", "casa", "central"]
-    central = inventory.service_facts(sound(), {}, "central", groups, hosts)
+    keepers = {"broker": sound(), "database": sound()}
+    central = inventory.service_facts(sound(), {}, "central", groups, hosts, keepers)
     assert central["hubs"] == {"broker": ["casa"], "writer": ["alone", "casa"], "database": ["alone", "casa"]}
-    alone = inventory.service_facts(sound(), {}, "alone", groups, hosts)
+    alone = inventory.service_facts(sound(), {}, "alone", groups, hosts, keepers)
     assert alone["hubs"] == {"broker": ["alone"], "writer": [], "database": []}
+
+
+def test_services_elsewhere_are_said_to_every_host_that_uses_them() -> None:
+    assert mistakes(remote_broker()) == []
+    assert mistakes(remote_database()) == []
+    keepers = {
+        "broker": sound() | remote_broker(ecms_mqtt_port="8884", ecms_mqtt_ca="~/ca.crt"),
+        "database": sound() | remote_database(),
+    }
+    facts = inventory.service_facts(sound(), {}, "hub-a", GROUP_HOSTS, ["hub-a"], keepers)
+    assert facts["remote_broker"] == {
+        "host": "mqtt.example.org",
+        "port": 8884,
+        "ca": str(Path.home() / "ca.crt"),
+        "writer": "ecms-writer",
+    }
+    assert facts["remote_database"] == {"host": "mysql.example.org", "port": 3306, "ca": "", "admin": "avnadmin"}
+    here = {"broker": sound(), "database": sound()}
+    facts = inventory.service_facts(sound(), {}, "hub-a", GROUP_HOSTS, ["hub-a"], here)
+    assert (facts["remote_broker"], facts["remote_database"]) == ({}, {})
+
+
+def test_a_database_knows_whether_it_has_clients_on_other_hosts() -> None:
+    keepers = {"broker": sound(), "database": sound()}
+
+    def by_network(host: str, **groups: list[str]) -> object:
+        return inventory.service_facts(sound(), {}, host, GROUP_HOSTS | groups, [], keepers)["database_by_network"]
+
+    assert by_network("hub-a") is False
+    assert by_network("central", database=["central"], dashboard=["central"]) is True
+    assert by_network("central", database=["central"], writer=["central"], dashboard=["central"]) is False
+    assert by_network("central", database=["central"], writer=["central"], dashboard=["view"]) is True
+    assert by_network("hub-a", database=["central"], dashboard=["view"]) is False
+
+
+def test_the_household_may_have_another_user_at_a_remote_broker() -> None:
+    variables = sound() | remote_broker(ecms_mqtt_username="client-7")
+    facts = inventory.household_facts(variables, {}, "hub-a", GROUP_HOSTS)
+    assert facts["users"]["mqtt"] == "client-7"
+    assert facts["topics"]["readings"] == "mario_rossi/sensori"
+
+
+def test_a_hub_of_a_remote_broker_that_another_host_stands_for_needs_its_password_too() -> None:
+    found = inventory.host_mistakes(sound(), "hub-rossi", ["hub"], KNOWN, sound() | remote_broker())
+    assert len(found) == 1
+    assert 'ecms_secrets lacks "mqtt_mario_rossi"' in found[0]
+
+
+def test_the_variables_of_a_host_are_its_own_or_the_defaults() -> None:
+    defaults = {"ecms_mqtt_broker": "emqx", "ecms_mqtt_port": 8883, "ecms_database": "local"}
+    own = {"ecms_mqtt_broker": "remote", "ecms_mqtt_else": 1}
+    assert inventory.given_of(own, "ecms_mqtt_", defaults) == {"ecms_mqtt_broker": "remote", "ecms_mqtt_port": 8883}
+
+
+def certificate(directory: Path, *, authority: bool, days: int) -> str:
+    """Return the path of a new certificate that signs itself and ends in so many days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=100))
+        .not_valid_after(now + dt.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / f"{authority}-{days}.crt"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return str(path)
+
+
+def test_the_certificate_of_a_remote_service_is_looked_at(tmp_path: Path) -> None:
+    good = certificate(tmp_path, authority=True, days=1)
+    assert mistakes(remote_broker(ecms_mqtt_ca=good)) == []
+    assert mistakes(remote_database(ecms_database_ca=good)) == []
+    for bad, sentence in (
+        (certificate(tmp_path, authority=True, days=-1), "has expired: get the service's new CA certificate"),
+        (certificate(tmp_path, authority=False, days=1), "is no authority's certificate: save the service's CA"),
+    ):
+        for found in (mistakes(remote_broker(ecms_mqtt_ca=bad)), mistakes(remote_database(ecms_database_ca=bad))):
+            assert len(found) == 1
+            assert sentence in found[0]
 
 
 # Whatever a text editor can make of an inventory, the answer is sentences.
@@ -325,7 +463,7 @@ values = st.recursive(
 @given(st.dictionaries(st.sampled_from(KNOWN), values, max_size=len(KNOWN)))
 def test_any_inventory_gives_sentences_and_what_has_none_gives_facts(changes: dict[str, Any]) -> None:
     variables = sound() | copy.deepcopy(changes)
-    found = inventory.host_mistakes(variables, "hub-a", GROUPS, KNOWN)
+    found = inventory.host_mistakes(variables, "hub-a", GROUPS, KNOWN, variables)
     for sentence in found:
         assert sentence.startswith("hub-a: ")
         assert sentence.endswith(".")

@@ -100,7 +100,7 @@ def test_a_bad_inventory_is_refused_with_a_sentence_per_mistake_before_anything_
         tmp_path,
         ecms_timezon="Europe/Rome",
         ecms_udp_port=123,
-        ecms_mqtt_broker="emqx",
+        ecms_mqtt_broker="remote",
         ecms_devices=[{"id": 1, "name": "forno"}, {"id": 1, "name": "frigorifero"}],
         ecms_secrets={"mqtt_admin": "changeme-visible"},
     )
@@ -111,7 +111,9 @@ def test_a_bad_inventory_is_refused_with_a_sentence_per_mistake_before_anything_
         'hub-anna-bianchi: ecms_timezon is no variable of this version (did you mean "ecms_timezone"?): rename it.',
         "hub-anna-bianchi: ecms_devices, entry 2: id 1 is taken by another appliance: set a number of its own.",
         "hub-anna-bianchi: ecms_udp_port is 123, the port of the time service: set another, such as 4210.",
-        'hub-anna-bianchi: ecms_mqtt_broker is "emqx", which is not in this version: set mosquitto.',
+        "hub-anna-bianchi: ecms_mqtt_host is missing: set the name of the machine, such as",
+        'hub-anna-bianchi: ecms_secrets lacks "mqtt_anna_bianchi", the household\'s password at the remote broker',
+        'hub-anna-bianchi: ecms_secrets lacks "mqtt_ecms-writer", the writer\'s password at the remote broker',
         'hub-anna-bianchi: ecms_secrets: "mqtt_admin" is a placeholder: set a value of your own',
     ):
         assert sentence in lines

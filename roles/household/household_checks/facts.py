@@ -1,0 +1,62 @@
+"""The facts that other roles read, derived from an inventory without mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ecms_bridge import access, names
+from household_checks import broker, database
+from household_checks.hosts import HUB_PARTS, SERVICE_GROUPS, service_host
+from household_checks.values import Groups, Variables
+
+
+def household_facts(given: Variables, secrets: Mapping[str, str], hub: str, groups: Groups) -> dict[str, object]:
+    """Return the fact ``ecms_household`` of one hub: every name, number and right, in its final type.
+
+    Raises ValueError when the inventory has not been checked before.
+    """
+    name = str(given["ecms_household_name"])
+    slug = names.slug_of(name)
+    facts: dict[str, object] = {"name": name, **names.household_names(slug)}
+    facts["users"] = {"mqtt": broker.username(given, slug), "grafana": names.grafana_user(slug)}
+    for part in HUB_PARTS:
+        facts |= part.facts(given)
+    return facts | {
+        "hosts": {group: service_host(hub, group, groups) for group in SERVICE_GROUPS},
+        "access": [dict(rule) for rule in access.household_rules(slug)],
+        "secrets": dict(secrets),
+    }
+
+
+def service_facts(
+    given: Variables,
+    secrets: Mapping[str, str],
+    host: str,
+    groups: Groups,
+    hosts_of_run: Sequence[str],
+    keepers: Mapping[str, Variables],
+) -> dict[str, object]:
+    """Return the fact ``ecms_services``: what the services that households share are to be, and for whom.
+
+    ``hubs`` lists for each service group the hubs of this run that this host serves in it. ``keepers`` gives
+    the variables of the hosts that stand for this host's ``broker`` and ``database``.
+    """
+    hubs = [hub for hub in groups.get("hub", ()) if hub in hosts_of_run]
+    return {
+        "mqtt_broker": str(given["ecms_mqtt_broker"]),
+        "database": str(given["ecms_database"]),
+        "remote_broker": broker.remote(keepers["broker"]),
+        "remote_database": database.remote(keepers["database"]),
+        "database_by_network": _serves_others(host, "database", ("writer", "dashboard"), groups),
+        "users": {"writer": names.WRITER_USER, "admin": names.ADMIN_USER},
+        "shared_group": names.SHARED_GROUP,
+        "hubs": {group: [hub for hub in hubs if service_host(hub, group, groups) == host] for group in SERVICE_GROUPS},
+        "access": [dict(rule) for rule in access.writer_rules()],
+        "secrets": dict(secrets),
+    }
+
+
+def _serves_others(host: str, service: str, clients: Sequence[str], groups: Groups) -> bool:
+    """Return whether a host of one of the ``clients`` groups finds its ``service`` here, but is another host."""
+    others = {one for group in clients for one in groups.get(group, ()) if one != host}
+    return host in groups.get(service, ()) and any(service_host(one, service, groups) == host for one in others)

@@ -1,0 +1,126 @@
+"""All mistakes of one host, and those that only all hosts together show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from ecms_bridge import names
+from household_checks import appliances, boxes, broker, database, home, hub, machine, secrets
+from household_checks.values import Groups, Variables, meant, show
+
+SERVICE_GROUPS = ("broker", "writer", "database")
+FACTS = frozenset({"ecms_household", "ecms_services"})
+"""Variables that the role itself sets."""
+
+
+class HubPart(Protocol):
+    """A part of what a household decides: a module with these functions."""
+
+    def mistakes(self, given: Variables) -> Iterable[str]: ...
+
+    def facts(self, given: Variables) -> Mapping[str, object]: ...
+
+
+class ServicePart(Protocol):
+    """A service of a group of hosts: a module with these functions."""
+
+    def mistakes(self, given: Variables) -> Iterable[str]: ...
+
+    def needed_secrets(self, given: Variables) -> Mapping[str, str]: ...
+
+
+HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine)
+SERVICE_PARTS: Mapping[str, ServicePart] = {"broker": broker, "database": database}
+
+
+def given_of(variables: Variables, prefix: str, defaults: Variables) -> dict[str, object]:
+    """Return the variables with this prefix of any host of the inventory, its own or the role's ``defaults``."""
+    return {name: variables.get(name, default) for name, default in defaults.items() if name.startswith(prefix)}
+
+
+def host_mistakes(
+    given: Variables, host: str, groups: Sequence[str], known: Sequence[str], broker_given: Variables
+) -> list[str]:
+    """Return the mistakes of one host's variables, each a sentence that begins with the host's name.
+
+    ``given`` are its variables of the prefix ``ecms_``, ``groups`` the groups it is in, ``known`` the
+    names an inventory may set, ``broker_given`` the variables of the host that stands for its broker.
+    """
+    found: list[str] = []
+    for name in sorted(set(given) - set(known) - FACTS):
+        hint = meant(name, known)
+        remedy = "rename it" if hint else "remove it, or see roles/household/README.md for those there are"
+        found.append(f"{name} is no variable of this version{hint}: {remedy}")
+    wanted: list[str] = []
+    needed: dict[str, str] = {}
+    if "hub" in groups:
+        for part in HUB_PARTS:
+            found += part.mistakes(given)
+        wanted += secrets.secret_names(given.get("ecms_household_name"))
+        needed |= broker.hub_secrets(given, broker_given)
+    if set(SERVICE_GROUPS) & set(groups):
+        wanted += secrets.SERVICE_SECRETS
+    for group, part_of_services in SERVICE_PARTS.items():
+        found += part_of_services.mistakes(given)
+        if group in groups:
+            needed |= part_of_services.needed_secrets(given)
+    found += secrets.given_mistakes(given.get("ecms_secrets"), given.get("ecms_secrets_dir"), wanted, needed)
+    return [f"{host}: {sentence}." for sentence in found]
+
+
+def service_host(hub: str, group: str, groups: Groups) -> str:
+    """Return the host of a service group that serves a hub: itself if it is in there, else the shared one.
+
+    Raises ValueError when the group is empty.
+    """
+    if hub in groups.get(group, ()):
+        return hub
+    if not (shared := _shared(group, groups)):
+        raise ValueError(f"no host is in the group {group}")
+    return shared[0]
+
+
+def _shared(group: str, groups: Groups) -> list[str]:
+    """Return the hosts of a group that serve more than themselves."""
+    members = list(groups.get(group, ()))
+    return [host for host in members if host not in groups.get("hub", ())] or members
+
+
+def run_mistakes(hub_names: Mapping[str, object], directories: Mapping[str, object], groups: Groups) -> list[str]:
+    """Return the mistakes that only all hosts together show.
+
+    ``hub_names`` gives the household's name of every hub of the inventory, ``directories`` the directory
+    of secrets of every hub of this run, ``groups`` the hosts of every group.
+    """
+    found = [
+        f"no host is in the group {group}: name one under {group} in hosts.yml"
+        for group in ("hub", *SERVICE_GROUPS)
+        if not groups.get(group)
+    ]
+    for group in SERVICE_GROUPS:
+        strangers = [one for one in groups.get("hub", ()) if one not in groups.get(group, ())]
+        if strangers and len(_shared(group, groups)) > 1:
+            found.append(
+                f"the group {group} has several hosts, and {strangers[0]} is none of them: "
+                f"leave one host in {group}, or add {strangers[0]} to it"
+            )
+    owners: dict[str, str] = {}
+    for one, name in sorted(hub_names.items()):
+        try:
+            slug = names.slug_of(str(name))
+        except ValueError:
+            continue
+        if (other := owners.setdefault(slug, one)) != one:
+            found.append(
+                f'{one}: ecms_household_name {show(name)} gives the slug "{slug}" that {other} has already: '
+                "set another name"
+            )
+    places: dict[str, str] = {}
+    found += [
+        f"{one}: its secrets would mix with those of {other} in {place}: give each household an inventory "
+        "directory of its own, or set ecms_secrets_dir"
+        for one, place in sorted(directories.items())
+        if (other := places.setdefault(str(place), one)) != one
+    ]
+    return [f"{sentence}." for sentence in found]
