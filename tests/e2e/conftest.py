@@ -26,6 +26,7 @@ _REPLAYED = [{"id": 100 + number, "name": f"registrazione {number}"} for number 
 _HOUSEHOLD = {
     "ecms_household_name": "Casa di Prova",
     "ecms_clock_trusted": True,
+    "ecms_mqtt_broker": "mosquitto",
     "ecms_devices": _APPLIANCES["ecms_devices"] + _REPLAYED,
 }
 
