@@ -24,6 +24,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
+from broker_matrix import ADMIN, HOUSEHOLDS, PUBLISH, STRANGERS, SUBSCRIBE, WILLS, WRITER, password_of
 from ecms_bridge import access
 
 if TYPE_CHECKING:
@@ -36,10 +37,8 @@ PLUGIN = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None)
 WAIT_S = 10
 NOT_AUTHORISED = 135
 NO_SUBSCRIBER = 16
-ADMIN, ADMIN_PASSWORD = "ecms-admin", "admin-for-this-test"
+ADMIN_PASSWORD = "admin-for-this-test"
 MARKER = "ecms"
-WRITER = "ecms-writer"
-HOUSEHOLDS = ("a_b", "acb")
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None or PLUGIN is None, reason="mosquitto is not installed")
 
@@ -60,10 +59,6 @@ EVERYTHING = [
     {"action": "publish", "effect": "allow", "topic": "#", "match": "pattern"},
     {"action": "subscribe", "effect": "allow", "topic": "#", "match": "pattern"},
 ]
-
-
-def password_of(username: str) -> str:
-    return f"{username}-for-this-test"
 
 
 class Peer:
@@ -216,32 +211,6 @@ def observer(server: PrivateBroker) -> Iterator[Peer]:
         yield peer
 
 
-PUBLISH = [
-    ("a_b", "a_b/sensori", True),
-    ("a_b", "a_b/stato", True),
-    ("a_b", "a_b/homeassistant/sensor/x/config", True),
-    ("a_b", "a_b/conferme", False),
-    ("a_b", "acb/sensori", False),
-    ("a_b", "acb/conferme", False),
-    ("a_b", "a_b_c/sensori", False),
-    ("a_b", "sensori", False),
-    ("a_b", "$SYS/broker/x", False),
-    ("a_b", "$CONTROL/dynamic-security/v1", False),
-    ("acb", "acb/sensori", True),
-    ("acb", "acb/conferme", False),
-    ("acb", "a_b/sensori", False),
-    ("acb", "a_b/conferme", False),
-    (WRITER, "a_b/conferme", True),
-    (WRITER, "acb/conferme", True),
-    (WRITER, "a_b/sensori", False),
-    (WRITER, "a_b/stato", False),
-    (WRITER, "a_b/x/conferme", False),
-    (WRITER, "$CONTROL/dynamic-security/v1", False),
-    (ADMIN, "a_b/sensori", False),
-    (ADMIN, "a_b/conferme", False),
-]
-
-
 @pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
 @pytest.mark.parametrize(("user", "topic", "allowed"), PUBLISH)
 def test_publish(server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool, retain: bool) -> None:
@@ -255,42 +224,6 @@ def test_publish(server: PrivateBroker, observer: Peer, user: str, topic: str, a
         assert ((topic, b"cell") in late.received()) == (allowed and retain)
     if retain and allowed:
         observer.publish(topic, b"", retain=True)
-
-
-SUBSCRIBE = [
-    # user, filter, a topic that it would deliver, allowed
-    ("a_b", "a_b/#", "a_b/conferme", True),
-    ("a_b", "a_b/conferme", "a_b/conferme", True),
-    ("a_b", "a_b/+", "a_b/stato", True),
-    ("a_b", "a_b/+/x", "a_b/homeassistant/x", True),
-    ("a_b", "acb/#", "acb/sensori", False),
-    ("a_b", "acb/conferme", "acb/conferme", False),
-    ("a_b", "+/sensori", "a_b/sensori", False),
-    ("a_b", "+/sensori", "acb/sensori", False),
-    ("a_b", "+/#", "acb/sensori", False),
-    ("a_b", "+/+", "acb/stato", False),
-    ("a_b", "#", "acb/sensori", False),
-    ("a_b", "$share/ecms/+/sensori", "acb/sensori", False),
-    ("a_b", "$share/ecms/acb/sensori", "acb/sensori", False),
-    ("a_b", "$share/a_b/#", "acb/sensori", False),
-    ("a_b", "$SYS/#", "$SYS/broker/uptime", False),
-    ("a_b", "$CONTROL/#", "$CONTROL/dynamic-security/v1/response", False),
-    ("acb", "acb/#", "acb/sensori", True),
-    ("acb", "a_b/#", "a_b/sensori", False),
-    ("acb", "a_b/sensori", "a_b/sensori", False),
-    (WRITER, "+/sensori", "a_b/sensori", True),
-    (WRITER, "+/sensori", "acb/sensori", True),
-    (WRITER, "$share/ecms/+/sensori", "acb/sensori", True),
-    (WRITER, "+/stato", "a_b/stato", True),
-    (WRITER, "+/conferme", "a_b/conferme", False),
-    (WRITER, "a_b/sensori", "a_b/sensori", False),
-    (WRITER, "+/#", "a_b/x", False),
-    (WRITER, "#", "a_b/sensori", False),
-    (WRITER, "$share/other/+/sensori", "a_b/sensori", False),
-    (WRITER, "$SYS/#", "$SYS/broker/uptime", False),
-    (ADMIN, "a_b/#", "a_b/sensori", False),
-    (ADMIN, "#", "a_b/sensori", False),
-]
 
 
 @pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
@@ -323,16 +256,7 @@ def test_subscribe(
         assert [t for t, _ in seen] == ([topic] if allowed else [])
 
 
-@pytest.mark.parametrize(
-    ("user", "topic", "allowed"),
-    [
-        ("a_b", "a_b/stato", True),
-        ("a_b", "a_b/conferme", False),
-        ("a_b", "acb/stato", False),
-        ("acb", "a_b/stato", False),
-        (WRITER, "a_b/sensori", False),
-    ],
-)
+@pytest.mark.parametrize(("user", "topic", "allowed"), WILLS)
 def test_last_will(server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool) -> None:
     first = Peer(server.port, user, client_id=f"will-of-{user}", will=topic)
     reason = first.connect()
@@ -345,10 +269,7 @@ def test_last_will(server: PrivateBroker, observer: Peer, user: str, topic: str,
     assert reason in ((0,) if allowed else (0, NOT_AUTHORISED))
 
 
-@pytest.mark.parametrize(
-    ("user", "password"),
-    [(None, None), ("", ""), ("a_b", ""), ("a_b", "wrong"), ("a_b", password_of("acb")), ("nobody", "x")],
-)
+@pytest.mark.parametrize(("user", "password"), STRANGERS)
 def test_connection_refused(server: PrivateBroker, user: str | None, password: str | None) -> None:
     peer = Peer(server.port, user, password)
     assert peer.connect() in (134, NOT_AUTHORISED)
