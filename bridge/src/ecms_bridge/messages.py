@@ -18,6 +18,9 @@ MAX_CURRENT_A = 100.0
 _mac_match = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}").fullmatch
 _id_match = re.compile(r"[0-9a-z-]{1,40}").fullmatch
 _firmware_match = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}").fullmatch
+FAULTS = frozenset({"json", "id", "mac", "timestamp", "device", "amps", "rssi", "seq", "flags", "firmware"})
+"""Why a message is no reading: no JSON object, or the first member that is missing or wrong."""
+
 _FLAG_WORDS = frozenset(flag.name.lower() for flag in Flag if flag.name)
 _MAX_U32 = 2**32 - 1
 _MAX_DEVICE = 255
@@ -84,7 +87,7 @@ def encode_reading(reading: Reading) -> bytes:
 def decode_reading(payload: bytes) -> Reading:
     """Return the reading of a message; unknown members are ignored.
 
-    Raises MessageError: ``json``, or the name of the first member that is missing or wrong.
+    Raises MessageError with one of ``FAULTS``.
     """
     message = _object(payload)
     message_id = message.get("id")

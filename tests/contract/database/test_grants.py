@@ -56,17 +56,21 @@ def tables(slug: str) -> list[str]:
     return [
         "box",
         "box_assignment",
+        "box_report",
         "calendar",
         names.data_table(slug),
         "dead_letter",
+        "dead_letter_count",
         "device",
         "device_rating",
         "energy_consumption",
+        "hub_report",
         "hub_status",
         "quarantine",
         names.rollup_table(slug),
         "schema_version",
         "writer_state",
+        "writer_status",
     ]
 
 
@@ -75,11 +79,15 @@ def column(table: str) -> str:
     return {
         "box": "mac",
         "box_assignment": "mac",
+        "box_report": "mac",
         "calendar": "day",
         "dead_letter": "slot",
+        "dead_letter_count": "messages",
+        "hub_report": "state",
         "hub_status": "state",
         "schema_version": "version",
         "writer_state": "id",
+        "writer_status": "stored",
     }.get(table, "idDevice")
 
 
@@ -104,9 +112,12 @@ def test_the_writer_has_exactly_its_rights(pair: tuple[Home, Home], users: Users
         names.rollup_table(home.slug): {"SELECT", "INSERT", "UPDATE"},
         "box": {"SELECT", "INSERT", "UPDATE"},
         "hub_status": {"SELECT", "INSERT", "UPDATE"},
+        "writer_status": {"SELECT", "INSERT", "UPDATE"},
+        "dead_letter_count": {"SELECT", "INSERT", "UPDATE"},
         "dead_letter": {"SELECT", "INSERT", "UPDATE"},
         "quarantine": {"SELECT", "INSERT", "UPDATE", "DELETE"},
         "device": {"SELECT"},
+        "schema_version": {"SELECT"},
         "box_assignment": {"SELECT"},
         "writer_state": {"SELECT", "UPDATE"},
     }
@@ -149,7 +160,9 @@ def test_the_writers_rights_suffice(home: Home, users: Users, monkeypatch: pytes
 def test_the_writer_needs_each_of_its_rights(home: Home, users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "DEAD_LETTERS_KEPT", 1)
     rights = grants.writer_grants(home.slug)
-    for grant in rights:
+    # Without the right to count what it does it stores all the same: test_tally.py; versions are for ecms-status.
+    counting = ("writer_status", "dead_letter_count", "schema_version")
+    for grant in (g for g in rights if not g["on"].strip("`").endswith(counting)):
         for privilege in grant["privileges"]:
             fewer = [dict(g, privileges=[p for p in g["privileges"] if (g, p) != (grant, privilege)]) for g in rights]
             user = users.make([g for g in fewer if g["privileges"]])  # type: ignore[misc]

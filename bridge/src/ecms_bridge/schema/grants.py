@@ -58,10 +58,13 @@ def writer_grants(slug: str) -> list[Grant]:
         names.rollup_table(slug): stored,
         "box": stored,
         "hub_status": stored,
+        "writer_status": stored,
+        "dead_letter_count": stored,
         "dead_letter": stored,
         # The only rows that leave: those released when their appliance is added.
         "quarantine": [*stored, "DELETE"],
         "device": ["SELECT"],
+        "schema_version": ["SELECT"],
         "box_assignment": ["SELECT"],
         # UPDATE counts dead letters and is what FOR UPDATE asks for.
         "writer_state": ["SELECT", "UPDATE"],

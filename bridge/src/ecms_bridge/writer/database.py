@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +13,15 @@ from operator import itemgetter
 from typing import TypeVar
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from ecms_bridge.config import ConfigError, DatabaseSettings
 from ecms_bridge.datagram import format_mac
 from ecms_bridge.messages import Reading, encode_reading
-from ecms_bridge.session import Session, open_session, tls_context
+from ecms_bridge.session import Session, explain, open_session, tls_context
 from ecms_bridge.throttle import ThrottledLog
+from ecms_bridge.writer import tally
 from ecms_bridge.writer.household import Household
 from ecms_bridge.writer.inbox import MAX_LETTER_BYTES, Batch, Letter
 from ecms_bridge.writer.rollups import utc
@@ -43,8 +45,6 @@ _NOT_SET_UP = frozenset(
         ER.COLUMNACCESS_DENIED_ERROR,
     }
 )
-_UNREACHABLE = frozenset({CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST})
-_FULL = frozenset({ER.DISK_FULL, ER.RECORD_FILE_FULL})
 
 _BAD_ROW = frozenset(
     {
@@ -168,7 +168,7 @@ class ReadingsDatabase:
                 else:
                     # Whatever else went wrong, a session in an unknown state is never used again.
                     self.close()
-                    raise DatabaseUnavailableError(self._explain(code, error)) from error
+                    raise DatabaseUnavailableError(explain(error, self._settings)) from error
             except ConfigError as error:
                 raise DatabaseUnavailableError(str(error)) from error
 
@@ -219,11 +219,41 @@ class ReadingsDatabase:
         draft = household.boxes.draft([*found.stored, *((r, r.device) for r in found.quarantined)])
         household.boxes.write(cursor, draft)
         statuses = household.status.write(cursor, batch.statuses)
+        counts = household.tally.draft(_counts(batch, found, outcome), (letter.reason for letter in found.letters))
+        written = counts.due and self._write_tally(household, cursor, counts)
         self._commit()
         household.boxes.committed(draft)
         household.status.committed(statuses)
+        household.tally.committed(counts, written=written)
         household.quarantined = household.quarantined or bool(found.quarantined)
         return outcome
+
+    def _write_tally(self, household: Household, cursor: Cursor, counts: tally.Draft) -> bool:
+        """Write what was counted; return false where the schema is older than this writer: readings matter more."""
+        try:
+            household.tally.write(cursor, counts, self._free_bytes(cursor))
+        except pymysql.MySQLError as error:
+            if error.args[0] not in _NOT_SET_UP:
+                raise
+            self._throttled.warning(
+                f"old {household.slug}",
+                "the schema of %r is older than this writer: its readings are stored; run the playbook for it",
+                household.slug,
+            )
+            return False
+        return True
+
+    def _free_bytes(self, cursor: Cursor) -> int | None:
+        """Return what the database's file system has left for it, None if it is not this host's."""
+        if not self._settings.socket:
+            return None
+        cursor.execute("SELECT @@datadir")
+        row = cursor.fetchone()
+        try:
+            left = os.statvfs(str(row[0]) if row else "")
+        except OSError:
+            return None
+        return left.f_bavail * left.f_frsize
 
     def _sort(self, household: Household, cursor: Cursor, batch: Batch) -> _Sorted:
         found = _Sorted(letters=list(batch.letters))
@@ -355,22 +385,20 @@ class ReadingsDatabase:
             )
         return rows[-1][0] + timedelta(seconds=1) if len(rows) == RELEASE_ROWS else None
 
-    def _explain(self, code: int, error: Exception) -> str:
-        place = self._settings.socket or f"{self._settings.host} port {self._settings.port}"
-        if code == ER.ACCESS_DENIED_ERROR:
-            return f"the database refuses the user {self._settings.user!r}: run the playbook again to set its password"
-        if code in _UNREACHABLE:
-            return f"the database at {place} does not answer ({_words(error)}): see that it runs"
-        if code in _FULL:
-            return f"the disk of the database at {place} is full ({_words(error)}): make room"
-        return f"the database at {place} says {_words(error)}"
+
+def _counts(batch: Batch, found: _Sorted, outcome: Outcome) -> tally.Counts:
+    late = time.time() - tally.LATE_S
+    return tally.Counts(
+        batches=1 if batch.readings or batch.letters else 0,
+        stored=outcome.stored,
+        repeated=outcome.repeated,
+        late=sum(1 for reading, _ in found.stored if reading.timestamp < late),
+        quarantined=outcome.quarantined,
+        dead_lettered=outcome.dead,
+    )
 
 
 def _unknown(slug: str) -> UnknownHouseholdError:
     return UnknownHouseholdError(
         f"the household {slug!r} is not set up in the database: run the playbook for it; its hub keeps its readings"
     )
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(part) for part in error.args[1:] or error.args)

@@ -12,6 +12,7 @@ from ecms_bridge import names
 from ecms_bridge.writer.boxes import Boxes
 from ecms_bridge.writer.hub_status import HubStatus
 from ecms_bridge.writer.rollups import Rollups
+from ecms_bridge.writer.tally import Tally
 
 REFRESH_S = 30.0
 """So soon are appliances seen that were added past the schema tool, which would have said so at once."""
@@ -33,6 +34,7 @@ class Household:
         self.rollups = Rollups(slug)
         self.boxes = Boxes(slug)
         self.status = HubStatus(slug)
+        self.tally = Tally(slug)
         self.dead_letters = 0
         self.quarantined = True
         """Whether the quarantine may hold rows; only a look into it can tell that it does not."""
@@ -96,16 +98,17 @@ class Household:
 
     def overdue(self) -> bool:
         """Return whether something should be written even though no message comes."""
-        return self.boxes.overdue() or self.status.overdue()
+        return self.boxes.overdue() or self.status.overdue() or self.tally.overdue()
 
     def pending(self) -> bool:
         """Return whether something is not written yet."""
-        return self.boxes.pending() or self.status.pending()
+        return self.boxes.pending() or self.status.pending() or self.tally.pending()
 
     def hasten(self) -> None:
         """Make everything due, because the writer ends."""
         self.boxes.hasten()
         self.status.hasten()
+        self.tally.hasten()
 
     def is_assigned(self, mac: bytes) -> bool:
         return mac in self._assignments
