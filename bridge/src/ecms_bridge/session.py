@@ -7,15 +7,20 @@ from typing import TypeAlias
 
 import pymysql
 from pymysql.connections import Connection
+from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from ecms_bridge.config import ConfigError, DatabaseSettings
+from ecms_bridge import tls
+from ecms_bridge.config import DatabaseSettings
 
 CHARSET = "utf8mb4"
 COLLATION = "utf8mb4_unicode_ci"
 """Named everywhere: the servers' defaults differ between MariaDB 10.11, 11.8 and MySQL 8."""
 
 CONNECT_TIMEOUT_S = 5
+
+_UNREACHABLE = frozenset({CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST})
+_FULL = frozenset({ER.DISK_FULL, ER.RECORD_FILE_FULL})
 
 _SQL_MODE = (
     "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
@@ -33,7 +38,7 @@ def open_session(settings: DatabaseSettings, password: str, *, io_timeout_s: int
 
     Raises pymysql.MySQLError if the server cannot be reached, ConfigError if the CA file cannot be read.
     """
-    tls = tls_context(settings)
+    context = tls_context(settings)
     session = pymysql.connect(
         host=settings.host,
         port=settings.port,
@@ -42,8 +47,8 @@ def open_session(settings: DatabaseSettings, password: str, *, io_timeout_s: int
         password=password,
         charset=CHARSET,
         collation=COLLATION,
-        ssl=tls,
-        ssl_disabled=tls is None,
+        ssl=context,
+        ssl_disabled=context is None,
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=io_timeout_s,
         write_timeout=io_timeout_s,
@@ -66,12 +71,22 @@ def open_session(settings: DatabaseSettings, password: str, *, io_timeout_s: int
 
 def tls_context(settings: DatabaseSettings) -> ssl.SSLContext | None:
     """Return how to encrypt, None without ``tls_ca``; raise ConfigError if that file cannot be read."""
-    if not settings.tls_ca:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_ca)
-    except (OSError, ssl.SSLError) as error:
-        msg = f"cannot read the database's CA certificate {settings.tls_ca}: {error}"
-        raise ConfigError(msg) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+    return tls.client_context(settings.tls_ca, "database") if settings.tls_ca else None
+
+
+def explain(error: Exception, settings: DatabaseSettings) -> str:
+    """Return one sentence for the user about what the database answered, or why it did not."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    place = settings.socket or f"{settings.host} port {settings.port}"
+    words = " ".join(str(part) for part in error.args[1:] or error.args)
+    if code == ER.ACCESS_DENIED_ERROR:
+        return f"the database at {place} refuses the user {settings.user!r}: run the playbook again to set its password"
+    if trouble := tls.fault(error, settings.tls_ca, settings.host):
+        return f"the database at {place} cannot be trusted: {trouble}"
+    if code == CR.CR_SSL_CONNECTION_ERROR:
+        return f"the database at {place} offers no TLS: switch it on there, or set the port at which it is"
+    if code in _UNREACHABLE:
+        return f"the database at {place} does not answer ({words}): see that it runs"
+    if code in _FULL:
+        return f"the disk of the database at {place} is full ({words}): make room"
+    return f"the database at {place} says {words}"

@@ -1,4 +1,4 @@
-"""``ecms-schema``: brings a household's schema to where the inventory wants it, and keeps it in shape."""
+"""``ecms-schema``: brings a household's schema and the users to where the inventory wants them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,11 +16,11 @@ import pymysql
 import ecms_bridge
 from ecms_bridge import names
 from ecms_bridge.config import ConfigError, DatabaseSettings, Section
-from ecms_bridge.schema import appliances, calendar, maintenance
+from ecms_bridge.schema import appliances, calendar, maintenance, users
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import Household, read_household
 from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
-from ecms_bridge.session import Session, open_session
+from ecms_bridge.session import Session, explain, open_session
 
 _IO_TIMEOUT_S = 3600
 """A migration may rewrite a table of years."""
@@ -84,14 +85,32 @@ def _run(options: argparse.Namespace) -> list[str]:
     section = Section.from_file(options.config)
     settings = DatabaseSettings.parse(section.section("database"))
     section.done()
+    if options.command == "users":
+        return _users(options, settings)
     household = read_household(options.household)
     migrations = packaged_migrations()
-    password = _read_password(options.password_file)
-    session = open_session(settings, password, io_timeout_s=_IO_TIMEOUT_S, lock_wait_s=_ROW_LOCK_WAIT_S)
-    with closing(session):
+    with closing(_open(settings, _read_password(options.password_file))) as session:
         if options.command == "maintain":
             return maintain(session, household, migrations)
         return apply(session, household, migrations, check=options.check)
+
+
+def _users(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
+    wanted = users.read_users(options.users.read_text(encoding="utf-8"))
+    if options.root:
+        settings, password = replace(settings, user="root"), ""
+    else:
+        password = _read_password(options.password_file)
+    with closing(_open(settings, password)) as session:
+        accounts = users.Users(session, settings, check=options.check)
+        return [change for user in wanted for change in accounts.apply(user)]
+
+
+def _open(settings: DatabaseSettings, password: str) -> Session:
+    try:
+        return open_session(settings, password, io_timeout_s=_IO_TIMEOUT_S, lock_wait_s=_ROW_LOCK_WAIT_S)
+    except pymysql.MySQLError as error:
+        raise SchemaError(explain(error, settings)) from error
 
 
 def _first_contents(session: Session, household: Household) -> list[str]:
@@ -166,11 +185,17 @@ def _parser() -> argparse.ArgumentParser:
     for name, purpose in (
         ("apply", "migrate the schema and store calendar, appliances, ratings and assignments"),
         ("maintain", "retire raw rows older than the retention and extend the calendar"),
+        ("users", "give the users their passwords and rights, and remove those that are absent"),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.add_argument("--config", type=Path, required=True, help="TOML file with the table [database]")
-        command.add_argument("--password-file", type=Path, required=True, help="file that holds the password")
-        command.add_argument("--household", type=Path, required=True, help="JSON file of the household")
-        if name == "apply":
+        login = command.add_mutually_exclusive_group(required=True)
+        login.add_argument("--password-file", type=Path, help="file that holds the password")
+        if name == "users":
+            login.add_argument("--root", action="store_true", help="log in as root by the socket, without a password")
+            command.add_argument("--users", type=Path, required=True, help="JSON file of the users")
+        else:
+            command.add_argument("--household", type=Path, required=True, help="JSON file of the household")
+        if name != "maintain":
             command.add_argument("--check", action="store_true", help="only say what would change")
     return parser
