@@ -25,7 +25,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ecms_bridge.config import ConfigError, MqttSettings
+from ecms_bridge import tls
+from ecms_bridge.config import MqttSettings
 from ecms_bridge.throttle import ThrottledLog
 
 KEEPALIVE_S = 30
@@ -75,7 +76,7 @@ class MqttLink:
         self._on_message = on_message
         self._on_up = on_up
         self._will = will
-        self._tls = _tls_context(settings.tls_ca) if settings.tls_ca else None
+        self._tls = tls.client_context(settings.tls_ca, "broker") if settings.tls_ca else None
         self._client: paho.Client | None = None
         self._attempt: _Attempt | None = None
         self._registered: tuple[paho.SocketLike, int] | None = None
@@ -93,7 +94,7 @@ class MqttLink:
     def check(settings: MqttSettings) -> None:
         """Raise ConfigError if the settings name a CA file that is of no use."""
         if settings.tls_ca:
-            _tls_context(settings.tls_ca)
+            tls.client_context(settings.tls_ca, "broker")
 
     @property
     def room(self) -> int:
@@ -225,7 +226,7 @@ class MqttLink:
                 "cannot reach the broker at %s port %d: %s",
                 self._settings.host,
                 self._settings.port,
-                attempt.error,
+                tls.fault(attempt.error, self._settings.tls_ca, self._settings.host) or attempt.error,
             )
             self._back_off()
         else:
@@ -357,13 +358,3 @@ class _Attempt:
             self.error = error
         finally:
             self.finished = True
-
-
-def _tls_context(ca_file: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        msg = f"cannot read the broker's CA certificate {ca_file}: {error}"
-        raise ConfigError(msg) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
