@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS tariff_slot (
   ends TIMESTAMP NOT NULL DEFAULT '1970-01-01 00:00:01',
   day DATE NOT NULL,
   band TINYINT UNSIGNED NOT NULL,
-  PRIMARY KEY (begins)
+  PRIMARY KEY (begins),
+  KEY tariff_slot_day (day)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
 -- What a kWh costs by local day and band. No row, no price: that is not the same as a price of nothing.
