@@ -205,7 +205,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"ecms_ntp_servers": ["pool ntp org"]}, 'ecms_ntp_servers has "pool ntp org": set the name or the address'),
     ({"ecms_journal_storage": "auto"}, 'ecms_journal_storage is "auto": set volatile or persistent'),
     ({"ecms_timezon": "Europe/Rome"}, 'ecms_timezon is no variable of this version (did you mean "ecms_timezone"?)'),
-    ({"ecms_smtp": {}}, "ecms_smtp is no variable of this version: remove it, or see"),
+    ({"ecms_garden": {}}, "ecms_garden is no variable of this version: remove it, or see"),
     ({"ecms_secrets_dir": "secrets"}, 'ecms_secrets_dir is "secrets": set the absolute path'),
     ({"ecms_secrets": ["x"]}, "ecms_secrets is no dictionary"),
     ({"ecms_secrets": {"mqtt_mario_rosi": "x"}}, 'unknown name "mqtt_mario_rosi" (did you mean "mqtt_mario_rossi"?)'),
@@ -346,13 +346,15 @@ def test_services_know_whom_they_serve_in_this_run() -> None:
         "broker": ["alone", "central"],
         "writer": ["central"],
         "database": ["central"],
+        "dashboard": ["alone"],
     }
     hosts = ["alone", "casa", "central"]
     keepers = {"broker": sound(), "database": sound()}
     central = inventory.service_facts(sound(), {}, "central", groups, hosts, keepers)
-    assert central["hubs"] == {"broker": ["casa"], "writer": ["alone", "casa"], "database": ["alone", "casa"]}
+    both = ["alone", "casa"]
+    assert central["hubs"] == {"broker": ["casa"], "writer": both, "database": both, "dashboard": []}
     alone = inventory.service_facts(sound(), {}, "alone", groups, hosts, keepers)
-    assert alone["hubs"] == {"broker": ["alone"], "writer": [], "database": []}
+    assert alone["hubs"] == {"broker": ["alone"], "writer": [], "database": [], "dashboard": both}
 
 
 def test_services_elsewhere_are_said_to_every_host_that_uses_them() -> None:

@@ -36,7 +36,7 @@ class FilterModule:
     def filters(self):
         return {"dump": lambda facts, path: pathlib.Path(path).write_text(json.dumps(facts))}
 """
-SERVICE_SECRETS = {"mqtt_ecms-writer", "mqtt_admin", "database_ecms-writer", "database_ecms-admin"}
+SERVICE_SECRETS = {"mqtt_ecms-writer", "mqtt_admin", "database_ecms-writer", "database_ecms-admin", "grafana_admin"}
 
 
 class Home:
@@ -138,6 +138,7 @@ def test_secrets_are_generated_once_kept_private_and_never_shown(tmp_path: Path)
         "household_key",
         "mqtt_anna_bianchi",
         "database_grafana_anna_bianchi",
+        "grafana_user_anna_bianchi",
         *SERVICE_SECRETS,
     }
     assert len(set(generated.values())) == len(generated)
@@ -208,7 +209,7 @@ def test_two_homes_in_one_run_keep_apart(tmp_path: Path) -> None:
         known = facts(tmp_path, one.host)
         assert known["household"]["secrets"]["household_key"] == one.secrets()["household_key"]
         assert known["household"]["hosts"] == dict.fromkeys(("broker", "writer", "database"), one.host)
-        assert known["services"]["hubs"] == {group: [one.host] for group in ("broker", "writer", "database")}
+        assert known["services"]["hubs"] == {key: [one.host] for key in ("broker", "writer", "database", "dashboard")}
         assert not set(one.secrets().values()) & set(other.secrets().values())
 
 

@@ -11,6 +11,8 @@ for _place in (str(_ROLE), str(_ROLE.parents[1] / "bridge" / "src")):
     if _place not in sys.path:
         sys.path.append(_place)
 
+from household_checks.alerts import needed_secrets  # noqa: E402
+from household_checks.dashboard import user_secrets  # noqa: E402
 from household_checks.facts import household_facts, service_facts  # noqa: E402
 from household_checks.hosts import given_of, host_mistakes, run_mistakes, service_host  # noqa: E402
 from household_checks.secrets import kept_secret_mistakes, secret_names  # noqa: E402
@@ -29,6 +31,8 @@ class FilterModule:
             "ecms_service_host": service_host,
             "ecms_given_of": given_of,
             "ecms_secret_names": secret_names,
+            "ecms_dashboard_secrets": user_secrets,
+            "ecms_message_secrets": lambda given: list(needed_secrets(given)),
             "ecms_kept_secret_mistakes": kept_secret_mistakes,
             "ecms_household_facts": household_facts,
             "ecms_service_facts": service_facts,

@@ -23,6 +23,7 @@ from household_checks.values import (
     truth,
     unknown_keys,
     whole,
+    whole_in_range,
 )
 
 LANGUAGES = ("it", "en")
@@ -87,7 +88,7 @@ def mistakes(given: Variables) -> Iterator[str]:
     language = given.get("ecms_language")
     yield from one_of("ecms_language", language, LANGUAGES)
     unmeasured = given.get("ecms_unmeasured_power_w")
-    yield from in_range("ecms_unmeasured_power_w", unmeasured, 0, 110_000, " watt")
+    yield from whole_in_range("ecms_unmeasured_power_w", unmeasured, 0, 110_000, " watt")
     yield from _presets(given.get("ecms_preset_alerts"))
     yield from _alerts(given)
     yield from _notify(given.get("ecms_notify"))
@@ -110,10 +111,10 @@ def facts(given: Variables) -> dict[str, object]:
     found += [_fact(uid(str(alert["name"])), alert) for alert in mappings(given["ecms_alerts"])]
     return {
         "language": language,
-        "unmeasured_power_w": known_number(given["ecms_unmeasured_power_w"]),
+        "unmeasured_power_w": whole(given["ecms_unmeasured_power_w"]),
         "alerts": found,
         "notify": [_way_fact(way) for way in mappings(given["ecms_notify"])],
-        "may_fall_silent": [
+        "sometimes_unplugged": [
             whole(device["id"])
             for device in mappings(given["ecms_devices"])
             if truth(device.get("sometimes_unplugged", False))
@@ -125,9 +126,9 @@ def needed_secrets(given: Variables) -> dict[str, str]:
     """Return the secrets that the household must be given, and what each is."""
     ways = mappings(given.get("ecms_notify"))
     needed = {}
-    if any("telegram" in way for way in ways):
+    if any(_CHAT.fullmatch(str(way.get("telegram", ""))) for way in ways):
         needed[TELEGRAM_TOKEN] = "the token of your Telegram bot, as BotFather gives it"
-    if any(truth(way.get("token", False)) for way in ways):
+    if any(truth(way.get("token", False)) and {"ntfy", "webhook"} & set(way) for way in ways):
         needed[NOTIFY_TOKEN] = "the token that the receiver of ecms_notify asks for"
     return needed
 
@@ -143,7 +144,7 @@ def _presets(value: object) -> Iterator[str]:
         yield f"ecms_preset_alerts is {show(value)}: set a list of {', '.join(PRESETS)}, which may be empty"
         return
     for name in chosen:
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             yield f"ecms_preset_alerts has {show(name)}: there are {', '.join(PRESETS)}"
 
 

@@ -17,6 +17,7 @@ from household_checks.values import (
     number,
     short_name,
     show,
+    switch,
     unknown_keys,
     whole,
     whole_in_range,
@@ -39,7 +40,7 @@ def mistakes(given: Variables) -> Iterator[str]:
         if not isinstance(device, Mapping):
             yield f'{label} is {show(device)}: set an id and a name, such as {{id: 1, name: "lavatrice"}}'
             continue
-        yield from unknown_keys(label, device, ("id", "name", "ratings"))
+        yield from unknown_keys(label, device, ("id", "name", "ratings", "sometimes_unplugged"))
         device_id, name = whole(device.get("id")), device.get("name")
         yield from whole_in_range(f"{label}: id", device.get("id"), 0, 255, "")
         if device_id is not None and device_id in ids:
@@ -52,6 +53,7 @@ def mistakes(given: Variables) -> Iterator[str]:
             if fold(name) in folded:
                 yield f"{label}: name {show(name)} is taken by another appliance: set a name of its own"
             folded.add(fold(name))
+        yield from switch(f"{label}: sometimes_unplugged", device.get("sometimes_unplugged", False))
         yield from _ratings(label, device.get("ratings", []))
 
 

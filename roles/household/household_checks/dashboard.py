@@ -1,4 +1,4 @@
-"""Who may log in to the dashboard, and the mail server through which it writes."""
+"""Who may log in to the dashboard."""
 
 from __future__ import annotations
 
@@ -6,31 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ecms_bridge import names
-from household_checks.values import (
-    Variables,
-    entries,
-    is_host,
-    mappings,
-    one_of,
-    show,
-    unknown_keys,
-    whole,
-    whole_in_range,
-)
+from household_checks.values import Variables, entries, mappings, one_of, show, unknown_keys
 
 ROLES = ("Admin", "Editor", "Viewer")
 ADMIN = "admin"
 ADMIN_SECRET = "grafana_admin"  # noqa: S105 - the name of a secret, not its value
-SMTP_SECRET = "smtp_password"  # noqa: S105
-ENCRYPTION = ("starttls", "tls", "none")
 
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{0,38}[a-z0-9]")
-_EMAIL = re.compile(r"[^@\s;,<>\"$]+@[^@\s;,<>\"$]+")
-_SMTP_KEYS = ("host", "port", "encryption", "user", "from", "from_name")
 
 
 def mistakes(given: Variables) -> Iterator[str]:
-    """Yield a sentence for each mistake of what a household decides."""
+    """Yield a sentence for each mistake."""
     value = given.get("ecms_grafana_users")
     users = entries(value)
     if users is None:
@@ -77,52 +63,6 @@ def user_secrets(given: Variables) -> list[str]:
 def secret_of(login: str) -> str:
     """Return the name of a user's password."""
     return f"grafana_user_{login}"
-
-
-def server_mistakes(given: Variables) -> Iterator[str]:
-    """Yield a sentence for each mistake of the mail server, which belongs to the dashboard's host."""
-    smtp = given.get("ecms_smtp")
-    if not isinstance(smtp, Mapping):
-        yield f"ecms_smtp is {show(smtp)}: set host, port, from and user, or {{}} for no mail"
-        return
-    if not smtp:
-        return
-    yield from unknown_keys("ecms_smtp", smtp, _SMTP_KEYS)
-    host = smtp.get("host")
-    if not is_host(host):
-        yield f"ecms_smtp: host is {show(host)}: set the name of a mail server, such as smtp.example.org"
-    yield from whole_in_range("ecms_smtp: port", smtp.get("port", 587), 1, 65535, "")
-    yield from one_of("ecms_smtp: encryption", smtp.get("encryption", "starttls"), ENCRYPTION)
-    sender = smtp.get("from")
-    if not isinstance(sender, str) or not _EMAIL.fullmatch(sender):
-        yield f"ecms_smtp: from is {show(sender)}: set the address that mails come from, such as casa@example.org"
-    for key in ("user", "from_name"):
-        text = smtp.get(key, "")
-        if not isinstance(text, str) or not text.isprintable():
-            yield f"ecms_smtp: {key} is {show(text)}: set a text, or leave it out"
-
-
-def server_secrets(given: Variables) -> dict[str, str]:
-    """Return the secrets that the dashboard's host must be given, and what each is."""
-    smtp = given.get("ecms_smtp")
-    if isinstance(smtp, Mapping) and smtp.get("user"):
-        return {SMTP_SECRET: "the password of the user of ecms_smtp at the mail server"}
-    return {}
-
-
-def smtp(given: Variables) -> dict[str, object]:
-    """Return the mail server with everything filled in; nothing without one."""
-    settings = given["ecms_smtp"]
-    if not isinstance(settings, Mapping) or not settings:
-        return {}
-    return {
-        "host": str(settings["host"]),
-        "port": whole(settings.get("port", 587)),
-        "encryption": str(settings.get("encryption", "starttls")),
-        "user": str(settings.get("user", "")),
-        "from": str(settings["from"]),
-        "from_name": str(settings.get("from_name", "ECMS")),
-    }
 
 
 def _users(given: Variables) -> list[dict[str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ecms_bridge import access, names
-from household_checks import broker, database
-from household_checks.hosts import HUB_PARTS, SERVICE_GROUPS, service_host
+from household_checks import broker, database, mail
+from household_checks.hosts import HUB_PARTS, SERVICE_GROUPS, served_hubs, service_host
 from household_checks.values import Groups, Variables
 
 
@@ -47,10 +47,11 @@ def service_facts(
         "database": str(given["ecms_database"]),
         "remote_broker": broker.remote(keepers["broker"]),
         "remote_database": database.remote(keepers["database"]),
+        "smtp": mail.smtp(given),
         "database_by_network": _serves_others(host, "database", ("writer", "dashboard"), groups),
         "users": {"writer": names.WRITER_USER, "admin": names.ADMIN_USER},
         "shared_group": names.SHARED_GROUP,
-        "hubs": {group: [hub for hub in hubs if service_host(hub, group, groups) == host] for group in SERVICE_GROUPS},
+        "hubs": served_hubs(host, hubs, groups),
         "access": [dict(rule) for rule in access.writer_rules()],
         "secrets": dict(secrets),
     }

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ecms_bridge import names
-from household_checks import appliances, boxes, broker, database, home, hub, machine, secrets
+from household_checks import alerts, appliances, boxes, broker, dashboard, database, home, hub, machine, mail, secrets
 from household_checks.values import Groups, Variables, meant, show
 
 SERVICE_GROUPS = ("broker", "writer", "database")
+DASHBOARD = "dashboard"
+"""The group that may be empty: without a host in it there is no dashboard."""
 FACTS = frozenset({"ecms_household", "ecms_services"})
 """Variables that the role itself sets."""
 
@@ -30,8 +32,8 @@ class ServicePart(Protocol):
     def needed_secrets(self, given: Variables) -> Mapping[str, str]: ...
 
 
-HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine)
-SERVICE_PARTS: Mapping[str, ServicePart] = {"broker": broker, "database": database}
+HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, alerts, dashboard)
+SERVICE_PARTS: Mapping[str, ServicePart] = {"broker": broker, "database": database, DASHBOARD: mail}
 
 
 def given_of(variables: Variables, prefix: str, defaults: Variables) -> dict[str, object]:
@@ -58,15 +60,28 @@ def host_mistakes(
         for part in HUB_PARTS:
             found += part.mistakes(given)
         wanted += secrets.secret_names(given.get("ecms_household_name"))
-        needed |= broker.hub_secrets(given, broker_given)
+        wanted += dashboard.user_secrets(given)
+        own = alerts.needed_secrets(given)
+        wanted += own
+        needed |= broker.hub_secrets(given, broker_given) | own
     if set(SERVICE_GROUPS) & set(groups):
         wanted += secrets.SERVICE_SECRETS
+    if DASHBOARD in groups:
+        wanted += [dashboard.ADMIN_SECRET, *mail.needed_secrets(given)]
     for group, part_of_services in SERVICE_PARTS.items():
         found += part_of_services.mistakes(given)
         if group in groups:
             needed |= part_of_services.needed_secrets(given)
     found += secrets.given_mistakes(given.get("ecms_secrets"), given.get("ecms_secrets_dir"), wanted, needed)
     return [f"{host}: {sentence}." for sentence in found]
+
+
+def served_hubs(host: str, hubs: Sequence[str], groups: Groups) -> dict[str, list[str]]:
+    """Return for each service group those of ``hubs`` that this host serves in it."""
+    return {
+        group: [one for one in hubs if groups.get(group) and service_host(one, group, groups) == host]
+        for group in (*SERVICE_GROUPS, DASHBOARD)
+    }
 
 
 def service_host(hub: str, group: str, groups: Groups) -> str:
@@ -98,7 +113,7 @@ def run_mistakes(hub_names: Mapping[str, object], directories: Mapping[str, obje
         for group in ("hub", *SERVICE_GROUPS)
         if not groups.get(group)
     ]
-    for group in SERVICE_GROUPS:
+    for group in (*SERVICE_GROUPS, DASHBOARD):
         strangers = [one for one in groups.get("hub", ()) if one not in groups.get(group, ())]
         if strangers and len(_shared(group, groups)) > 1:
             found.append(
