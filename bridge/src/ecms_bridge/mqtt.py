@@ -10,7 +10,6 @@ import contextlib
 import logging
 import random
 import selectors
-import socket
 import ssl
 import threading
 import time
@@ -27,16 +26,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ecms_bridge import tls
 from ecms_bridge.config import MqttSettings
+from ecms_bridge.mqtt_client import BufferedClient
 from ecms_bridge.throttle import ThrottledLog
 
 KEEPALIVE_S = 30
 _CONNECT_TIMEOUT_S = 10.0
 _FIRST_RETRY_S = 0.5
 _MAX_RETRY_S = 30.0
-_MAX_READS_A_TURN = 200
-_MAX_MESSAGES_A_TURN = 500
-"""paho handles in one read as many packets as it has publications out: without a bound a flood is one endless turn."""
-
 _MAX_BROKER_INFLIGHT = 65535
 _CLOSING_S = 1.0
 
@@ -77,7 +73,7 @@ class MqttLink:
         self._on_up = on_up
         self._will = will
         self._tls = tls.client_context(settings.tls_ca, "broker") if settings.tls_ca else None
-        self._client: paho.Client | None = None
+        self._client: BufferedClient | None = None
         self._attempt: _Attempt | None = None
         self._registered: tuple[paho.SocketLike, int] | None = None
         self._retry_s = _FIRST_RETRY_S
@@ -85,9 +81,10 @@ class MqttLink:
         self._throttled = ThrottledLog(_log)
         self._window = _MAX_BROKER_INFLIGHT
         self._in_flight = 0
-        self._received = 0
         self._queue: deque[tuple[str, bytes, bool]] = deque()
         self.up = False
+        self.trouble = ""
+        """Why there is no connection, as it was logged; empty while there is one or the first attempt goes on."""
         self.denied_publications = 0
 
     @staticmethod
@@ -116,17 +113,8 @@ class MqttLink:
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Hold packets back while in this context, so that many small ones travel as few large ones."""
-        sock = self._client.socket() if self._client is not None else None
-        if not isinstance(sock, socket.socket):
+        with self._client.together() if self._client is not None else contextlib.nullcontext():
             yield
-            return
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def prepare(self, selector: selectors.BaseSelector) -> bool:
         """Keep the registration true; return whether data waits that no selector can see (inside TLS)."""
@@ -149,12 +137,7 @@ class MqttLink:
         if client is None:
             return
         if events & selectors.EVENT_READ:
-            self._received = 0
-            for _ in range(_MAX_READS_A_TURN):
-                if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or not _more_to_read(client.socket()):
-                    break
-                if self._received >= _MAX_MESSAGES_A_TURN:
-                    break
+            client.loop_read()
         if events & selectors.EVENT_WRITE and client.want_write():
             client.loop_write()
 
@@ -185,7 +168,7 @@ class MqttLink:
         self._client = None
         self.up = False
 
-    def _send(self, client: paho.Client, topic: str, payload: bytes, *, retain: bool) -> bool:
+    def _send(self, client: BufferedClient, topic: str, payload: bytes, *, retain: bool) -> bool:
         if client.publish(topic, payload, qos=1, retain=retain).rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
         self._in_flight += 1
@@ -196,8 +179,8 @@ class MqttLink:
             selector.unregister(self._registered[0])
             self._registered = None
 
-    def _new_client(self) -> paho.Client:
-        client = paho.Client(
+    def _new_client(self) -> BufferedClient:
+        client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=paho.MQTTv5,
@@ -221,7 +204,7 @@ class MqttLink:
     def _take_over(self, attempt: _Attempt) -> None:
         self._attempt = None
         if attempt.error is not None:
-            self._throttled.warning(
+            self._in_trouble(
                 "connect",
                 "cannot reach the broker at %s port %d: %s",
                 self._settings.host,
@@ -241,7 +224,7 @@ class MqttLink:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._throttled.warning(
+            self._in_trouble(
                 "refused",
                 "the broker refuses the user %r: %s; run the playbook again to set its password",
                 self._settings.username,
@@ -263,7 +246,7 @@ class MqttLink:
     ) -> None:
         denied = [topic for topic, reason in zip(self._subscriptions, reasons, strict=True) if reason.is_failure]
         if denied:
-            self._throttled.warning(
+            self._in_trouble(
                 "denied",
                 "the broker denies %r the subscription of %s: run the playbook again",
                 self._settings.username,
@@ -274,10 +257,10 @@ class MqttLink:
         _log.info("connected to the broker at %s port %d", self._settings.host, self._settings.port)
         self._retry_s = _FIRST_RETRY_S
         self.up = True
+        self.trouble = ""
         self._on_up()
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        self._received += 1
         self._on_message(message.topic, bytes(message.payload))
 
     def _published(
@@ -291,10 +274,15 @@ class MqttLink:
             self.denied_publications += 1
             self._throttled.warning("publish", "the broker refuses a publication: %s; run the playbook again", reason)
 
+    def _in_trouble(self, kind: str, message: str, *args: object) -> None:
+        self.trouble = message % args
+        self._throttled.warning(kind, message, *args)
+
     def _lost(self) -> None:
         if self.up:
             _log.warning("lost the connection to the broker")
         self.up = False
+        self.trouble = self.trouble or "the broker ended the connection: see its log"
         self._client = None
         self._back_off()
 
@@ -304,19 +292,7 @@ class MqttLink:
         self._retry_s = min(self._retry_s * 2, _MAX_RETRY_S)
 
 
-def _more_to_read(sock: paho.SocketLike | None) -> bool:
-    # One loop_read may handle a single packet; without this, every packet would cost a turn of the loop.
-    if sock is None:
-        return False
-    if isinstance(sock, ssl.SSLSocket):
-        return sock.pending() > 0
-    try:
-        return len(sock.recv(1, socket.MSG_PEEK)) > 0  # type: ignore[call-arg]
-    except OSError:
-        return False
-
-
-def _drive(client: paho.Client, done: Callable[[], bool]) -> bool:
+def _drive(client: BufferedClient, done: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _CLOSING_S
     while not done() and client.socket() is not None:
         left = deadline - time.monotonic()
@@ -336,7 +312,7 @@ def _drive(client: paho.Client, done: Callable[[], bool]) -> bool:
 class _Attempt:
     """One attempt to connect, in a thread of its own because name lookup, TCP and TLS block."""
 
-    def __init__(self, client: paho.Client, settings: MqttSettings) -> None:
+    def __init__(self, client: BufferedClient, settings: MqttSettings) -> None:
         self.client = client
         self.error: Exception | None = None
         self.finished = False

@@ -77,11 +77,13 @@ class Writer:
     def _turn(self) -> None:
         hidden = self._link.prepare(self._selector)
         ready = self._selector.select(0 if hidden else self._patience())
-        if ready:
+        if ready or hidden:
             # The answers to all messages of a turn travel together.
             with self._link.together():
-                for key, events in ready:
-                    key.data.handle(events)
+                for _key, events in ready:
+                    self._link.handle(events)
+                if hidden:
+                    self._link.handle(selectors.EVENT_READ)
         self._link.tick()
         now = time.monotonic()
         if now >= self._retry_at and self._store_due():
