@@ -98,6 +98,12 @@ class PrivateServer(Server):
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Kill the server (SIGKILL), as a power cut would."""
         assert self._process is not None

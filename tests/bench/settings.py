@@ -1,0 +1,55 @@
+"""The servers' settings as the roles render them, so that a figure is one of the product and not of a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_ROLES = Path(__file__).resolve().parents[2] / "roles"
+POOL_MB = 256
+"""What the role gives a Pi of 2 GB: an eighth."""
+
+_OWN = {"bind-address", "port", "socket"}
+
+
+def _render(role: str, template: str, **values: object) -> str:
+    defaults = yaml.safe_load((_ROLES / role / "defaults/main.yml").read_text(encoding="utf-8"))
+    plain = {key: value for key, value in defaults.items() if "{{" not in str(value)}
+    environment = Environment(  # noqa: S701 - configuration files, no HTML
+        loader=FileSystemLoader(_ROLES / role / "templates"), undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["bool"] = bool
+    return environment.get_template(template).render(plain | values)
+
+
+def database_options() -> list[str]:
+    """Return the role database's settings as options of ``mariadbd``, without where it listens."""
+    text = _render("database", "mariadb.cnf.j2", _database_pool_mb=POOL_MB)
+    options = []
+    for line in text.splitlines():
+        if line and line[0] not in "#[":
+            key, _, value = (part.strip() for part in line.partition("="))
+            if key not in _OWN:
+                options.append(f"--{key}={value}" if value else f"--{key}")
+    return ["--skip-networking", *options]
+
+
+def broker_config(port: int, directory: Path, dynsec_file: Path) -> str:
+    """Return the role mosquitto's configuration for a plain listener."""
+    return _render(
+        "mosquitto",
+        "mosquitto.conf.j2",
+        mosquitto_plain_port=port,
+        mosquitto_tls=False,
+        mosquitto_directory=str(directory),
+        _mosquitto_dynsec_file=str(dynsec_file),
+    )
+
+
+def batch() -> dict[str, Any]:
+    """Return the writer's default batch: ``max_readings`` and ``max_age_s``."""
+    defaults = yaml.safe_load((_ROLES / "bridge/defaults/main.yml").read_text(encoding="utf-8"))
+    return {key: defaults[f"bridge_batch_{key}"] for key in ("max_readings", "max_age_s")}
