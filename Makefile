@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)/bridge/src:$(CURDIR)/tests
 # What a Debian with git and make lacks: for the machines of the demo, and besides for the tests.
 DEMO_PACKAGES := python3 python3-venv openssh-client ca-certificates \
 	podman netavark runc iptables nftables debootstrap debian-archive-keyring
-TEST_PACKAGES := mariadb-server-core mariadb-client-core mosquitto shellcheck g++ cmake doctest-dev \
+TEST_PACKAGES := mariadb-server-core mariadb-client-core mosquitto erlang-base shellcheck g++ cmake doctest-dev \
 	gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
 
 DURATION ?=
