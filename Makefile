@@ -9,8 +9,9 @@ UV := build/uv/bin/uv
 UV_VERSION := 0.13.9
 export PYTHONPATH := $(CURDIR)/bridge/src:$(CURDIR)/tests
 
-# What a Debian with git and make lacks: for the machines of the demo, and besides for the tests.
-DEMO_PACKAGES := python3 python3-venv openssh-client ca-certificates \
+# What a Debian with git and make lacks: for Ansible, for the machines of the demo, and besides for the tests.
+ANSIBLE_PACKAGES := python3 python3-venv openssh-client sshpass ca-certificates
+DEMO_PACKAGES := $(ANSIBLE_PACKAGES) \
 	podman netavark runc iptables nftables debootstrap debian-archive-keyring
 TEST_PACKAGES := mariadb-server-core mariadb-client-core mosquitto erlang-base shellcheck g++ cmake doctest-dev \
 	gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
@@ -36,6 +37,13 @@ $(STAMPS)/venv: requirements/dev.txt $(STAMPS)/demo-packages
 	@/usr/bin/python3 -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	@mkdir -p $(@D) && touch $@
+
+.PHONY: ansible
+ansible:  ## install Ansible into .venv and nothing more: what installing a hub needs
+	@tests/install-debian-packages $(ANSIBLE_PACKAGES)
+	@echo "Installing Ansible into .venv ..."
+	@/usr/bin/python3 -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/ansible.txt
 
 .PHONY: setup
 setup: $(STAMPS)/venv  ## install what the demo needs: Debian packages (as root or with sudo) and .venv
@@ -77,7 +85,7 @@ cad: setup-test  ## the printed case: models, drawings and pictures made anew
 
 .PHONY: lock
 lock: setup $(UV)  ## lock the Python packages again, at their newest allowed versions
-	@for name in dev bridge; do \
+	@for name in ansible dev bridge; do \
 		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--upgrade --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
