@@ -1,0 +1,91 @@
+"""What the role emqx refuses before it touches anything: one sentence each, which says what to set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emqx.role import SECRETS, household, play
+
+SHA256 = "0" * 64
+
+
+def client(username: str, topic: str = "a_b/sensori") -> dict[str, Any]:
+    rule = {"action": "subscribe", "effect": "allow", "topic": topic, "match": "pattern"}
+    return {"username": username, "password": "x" * 20, "rules": [rule]}
+
+
+def services(**secrets: str) -> dict[str, Any]:
+    return {"ecms_services": {"secrets": SECRETS | secrets, "hubs": {"broker": []}}}
+
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "usual": ({}, ""),
+    "all-of-it": (
+        {
+            "release": "13",
+            "emqx_clients": [client("monitor")],
+            "emqx_absent": ["acb"],
+            "emqx_tls": False,
+            "certificates_paths": {},
+        },
+        "",
+    ),
+    "other-licence": ({"emqx_version": "5.9.0"}, "emqx_version is 5.9.0: set one of 5.8, from 5.8.3 on, such as 5.8.9"),
+    "too-old": ({"emqx_version": "5.8.2"}, "emqx_version is 5.8.2: set one of 5.8, from 5.8.3 on"),
+    "no-version": ({"emqx_version": "latest"}, "emqx_version is latest: set one of 5.8"),
+    "too-old-for-13": (
+        {"release": "13", "emqx_version": "5.8.7"},
+        "EMQX has packages for Debian 13 from 5.8.8 on: set emqx_version to 5.8.8 or later",
+    ),
+    "offline-without-checksum": (
+        {"emqx_package_path": "/etc/hostname"},
+        "emqx_package_path is set: set emqx_package_sha256 to what sha256sum prints for that file",
+    ),
+    "no-checksum": ({"emqx_package_sha256": "abc"}, "emqx_package_sha256 is no SHA-256: set the 64 hex digits"),
+    "no-package": (
+        {"emqx_package_path": "/nonexistent.deb", "emqx_package_sha256": SHA256},
+        "emqx_package_path is /nonexistent.deb, which is no file on this machine",
+    ),
+    "no-passwords": ({"ecms_services": {"secrets": {}}}, "The broker has no passwords: run site.yml"),
+    "colon": (services(mqtt_admin="with:colon-and-more"), "has a colon or a space, which EMQX cannot read"),
+    "no-certificate": ({"certificates_paths": {}}, "The broker has no certificate: run site.yml"),
+    "same-ports": (
+        {"emqx_plain_port": 8883},
+        "emqx_plain_port, emqx_tls_port and emqx_api_port are 8883, 18083, 8883, 4370, 5369: set different ports",
+    ),
+    "port-of-erlang": ({"emqx_api_port": 4370}, "set different ports, and neither 4370 nor 5369"),
+    "twice": ({"emqx_clients": [client("a_b")]}, "emqx_clients names a user that exists already"),
+    "wanted-and-absent": ({"emqx_absent": ["a_b"]}, "emqx_absent names a_b, still wanted"),
+    "too-wide": ({"emqx_clients": [client("monitor", "+/+")]}, "EMQX would take '+/+' for '+/#' too"),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what the preflight says to each case, nothing where it is content."""
+    check = {"ansible.builtin.include_role": {"name": "emqx", "tasks_from": "preflight"}}
+    said = "{{ (ansible_failed_result.msg | default('')) | dump(dump_to) }}"
+    tasks = [
+        {
+            "block": [check, {"ansible.builtin.set_fact": {"_dumped": "{{ '' | dump(dump_to) }}"}}],
+            "rescue": [{"ansible.builtin.set_fact": {"_dumped": said}}],
+        }
+    ]
+    return play(tmp_path_factory.mktemp("preflight"), {name: case for name, (case, _) in CASES.items()}, tasks)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_mistake_has_its_sentence(refusals: dict[str, str], name: str) -> None:
+    sentence = CASES[name][1]
+    said = " ".join(refusals[name].split())
+    if sentence:
+        assert sentence in said
+    else:
+        assert said == ""
+
+
+def test_no_refusal_shows_a_secret(refusals: dict[str, str]) -> None:
+    secrets = [*SECRETS.values(), "with:colon-and-more", *household("a_b")["secrets"].values()]
+    assert not [name for name, said in refusals.items() if any(secret in said for secret in secrets)]
