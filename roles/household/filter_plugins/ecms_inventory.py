@@ -14,7 +14,8 @@ for _place in (str(_ROLE), str(_ROLE.parents[1] / "bridge" / "src")):
 from household_checks.alerts import needed_secrets  # noqa: E402
 from household_checks.dashboard import user_secrets  # noqa: E402
 from household_checks.facts import household_facts, service_facts  # noqa: E402
-from household_checks.hosts import given_of, host_mistakes, run_mistakes, service_host  # noqa: E402
+from household_checks.files import file_mistakes  # noqa: E402
+from household_checks.hosts import given_of, host_mistakes, run_mistakes, service_host, stray_mistakes  # noqa: E402
 from household_checks.secrets import kept_secret_mistakes, secret_names  # noqa: E402
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
+            "ecms_file_mistakes": file_mistakes,
             "ecms_host_mistakes": host_mistakes,
+            "ecms_stray_mistakes": stray_mistakes,
             "ecms_run_mistakes": run_mistakes,
             "ecms_service_host": service_host,
             "ecms_given_of": given_of,

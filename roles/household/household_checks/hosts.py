@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -74,6 +75,17 @@ def host_mistakes(
             needed |= part_of_services.needed_secrets(given)
     found += secrets.given_mistakes(given.get("ecms_secrets"), given.get("ecms_secrets_dir"), wanted, needed)
     return [f"{host}: {sentence}." for sentence in found]
+
+
+def stray_mistakes(variables: Iterable[str], host: str, known: Sequence[str]) -> list[str]:
+    """Return a sentence for each of a host's variables that was to begin with ``ecms_``, and so has no effect."""
+    found = []
+    for name in sorted(variables):
+        prefix, _, rest = name.partition("_")
+        wanted = f"ecms_{rest.lower()}"
+        if prefix != "ecms" and wanted in known and difflib.get_close_matches(prefix.lower(), ["ecms"], cutoff=0.7):
+            found.append(f'{host}: {name} is no variable of this version (did you mean "{wanted}"?): rename it.')
+    return found
 
 
 def served_hubs(host: str, hubs: Sequence[str], groups: Groups) -> dict[str, list[str]]:

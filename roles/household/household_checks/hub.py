@@ -15,7 +15,7 @@ def mistakes(given: Variables) -> Iterator[str]:
     """Yield a sentence for each mistake."""
     hostname = given.get("ecms_hub_hostname")
     if not isinstance(hostname, str) or not HOSTNAME.fullmatch(hostname) or hostname.isdigit():
-        plain = str(hostname).lower().removesuffix(".local")
+        plain = hostname.lower().removesuffix(".local") if isinstance(hostname, str) else ""
         hint = f' (did you mean "{plain}"?)' if plain != hostname and HOSTNAME.fullmatch(plain) else ""
         yield (
             f"ecms_hub_hostname is {show(hostname)}{hint}: set one name of lower-case letters, digits and "

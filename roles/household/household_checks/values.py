@@ -158,7 +158,10 @@ def unknown_keys(label: str, entry: Variables, known: Sequence[str]) -> Iterator
 
 
 def short_name(label: str, value: object) -> Iterator[str]:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME_LENGTH or value != value.strip():
+    if value is not None and not isinstance(value, str):
+        # YAML reads no as false and 5 as a number.
+        yield f"{label} is {show(value)}: put the name in quotes"
+    elif value is None or not 1 <= len(value) <= MAX_NAME_LENGTH or value != value.strip():
         yield f"{label} is {show(value)}: set 1 to {MAX_NAME_LENGTH} characters, without blanks around them"
     elif not value.isprintable():
         yield f"{label} is {show(value)}: leave out control characters"

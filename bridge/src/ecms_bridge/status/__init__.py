@@ -1,0 +1,1 @@
+"""``ecms-status``: how the hub, the broker, the writer and the database are, for people and for monitoring."""
