@@ -263,32 +263,34 @@ def in_spool(settings: HubSettings) -> list[tuple[str, bytes]]:
         return db.execute("SELECT id, message FROM reading ORDER BY n").fetchall()
 
 
+def configuration(settings: HubSettings, port: int) -> str:
+    """The configuration file as the playbook writes it."""
+    return f"""
+        household = "{settings.household}"
+        require_signed_readings = false
+        [udp]
+        address = "127.0.0.1"
+        port = {port}
+        [mqtt]
+        host = "{settings.mqtt.host}"
+        port = {settings.mqtt.port}
+        username = "{settings.mqtt.username}"
+        tls_ca = ""
+        [spool]
+        directory = "{settings.spool_directory}"
+        max_readings = {settings.spool_max_readings}
+        [clock]
+        marker = "{settings.clock_marker or ""}"
+        """
+
+
 class Process:
     """The daemon as systemd starts it."""
 
     def __init__(self, settings: HubSettings, directory: Path, *options: str, port: int | None = None) -> None:
         self.port = port or free_port(socket.SOCK_DGRAM)
         config = directory / "udp_to_mqtt.toml"
-        config.write_text(
-            f"""
-            household = "{settings.household}"
-            require_signed_readings = false
-            [udp]
-            address = "127.0.0.1"
-            port = {self.port}
-            [mqtt]
-            host = "{settings.mqtt.host}"
-            port = {settings.mqtt.port}
-            username = "{settings.mqtt.username}"
-            tls_ca = ""
-            [spool]
-            directory = "{settings.spool_directory}"
-            max_readings = {settings.spool_max_readings}
-            [clock]
-            marker = ""
-            """,
-            encoding="utf-8",
-        )
+        config.write_text(configuration(settings, self.port), encoding="utf-8")
         credentials = directory / "credentials"
         credentials.mkdir(exist_ok=True)
         (credentials / "household_key").write_text(KEY.hex() + "\n", encoding="ascii")

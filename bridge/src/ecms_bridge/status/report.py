@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ecms_bridge import __version__
 from ecms_bridge.schema.migrator import packaged_migrations
 from ecms_bridge.status import broker, machine, tables
-from ecms_bridge.status.installed import Installed
+from ecms_bridge.status.installed import HUB_UNIT, Installed, Login
 
 Facts: TypeAlias = dict[str, Any]
 
@@ -29,10 +29,11 @@ def gather(installed: Installed) -> Facts:
     states: dict[str, dict[str, object]] = {}
     for answer in answers:
         states |= answer.states
-    known = {**(database.households if database else {})}
-    slugs = set(known) | ({installed.hub.household} if installed.hub else set())
-    if database is None or database.trouble:
-        slugs |= set(states)
+    known = database.households if database else {}
+    # A retained goodbye may be of a household that is long removed, but whoever is online wants to be stored.
+    slugs = {*known, *(slug for slug, state in states.items() if state["state"] == "online")}
+    if installed.hub is not None:
+        slugs.add(installed.hub.household)
     return {
         "at": int(time.time()),
         "versions": {
@@ -50,8 +51,8 @@ def gather(installed: Installed) -> Facts:
     }
 
 
-def _ask_broker(installed: Installed, login: broker.Login, database: tables.Answer | None) -> broker.Answer:
-    if installed.hub is not None and login.settings == installed.hub.mqtt:
+def _ask_broker(installed: Installed, login: Login, database: tables.Answer | None) -> broker.Answer:
+    if installed.hub is not None and login.unit == HUB_UNIT:
         return broker.ask(login, installed.hub.household, [installed.hub.household])
     # The hub's own login has asked for the hub's household.
     others = set(database.households if database else ()) - {installed.hub.household if installed.hub else ""}

@@ -117,11 +117,8 @@ def _database(report: Facts, household: Facts, thresholds: Thresholds) -> Iterat
             yield Level.CRITICAL, "it is not set up in the database: run the playbook for it"
         return
     if (database["schema_version"] or 0) < report["versions"]["schema"]:
-        yield (
-            Level.WARNING,
-            f"its schema has version {database['schema_version']}, this ECMS {report['versions']['schema']}: "
-            "run the playbook",
-        )
+        has, wants = database["schema_version"], report["versions"]["schema"]
+        yield Level.WARNING, f"its schema has version {has}, this ECMS {wants}: run the playbook for it"
     if household["boxes"]:
         newest = database["newest_reading"]
         age = None if newest is None else report["at"] - newest
@@ -129,11 +126,8 @@ def _database(report: Facts, household: Facts, thresholds: Thresholds) -> Iterat
             ago = "none was ever stored" if age is None else f"the newest stored one is {span(age)} old"
             yield Level.CRITICAL, f"no readings are being stored, {ago}: see the hub, its boxes and the writer"
     for entry in database["quarantine"]:
-        yield (
-            Level.WARNING,
-            f"{entry['readings']} readings of box {entry['mac']} wait for the unknown appliance {entry['device']}: "
-            "add it to ecms_devices, or assign the box in ecms_boxes",
-        )
+        what = f"{entry['readings']} readings of box {entry['mac']} wait for the unknown appliance {entry['device']}"
+        yield Level.WARNING, f"{what}: add it to ecms_devices, or assign the box in ecms_boxes"
     letter = database["dead_letters"]["newest"]
     if letter is not None and report["at"] - letter <= _DAY_S:
         yield (
@@ -148,11 +142,8 @@ def _boxes(report: Facts, household: Facts, thresholds: Thresholds) -> Iterator[
             continue
         silent = report["at"] - box["last_seen"]
         if thresholds.box_silent_s < silent <= _RETIRED_S:
-            what = box["appliance"] or f"appliance {box['device']}"
-            yield (
-                Level.WARNING,
-                f"box {box['mac']} ({what}) has been silent for {span(silent)}: see its power and Wi-Fi",
-            )
+            name = f"box {box['mac']} ({box['appliance'] or box['device']})"
+            yield Level.WARNING, f"{name} has been silent for {span(silent)}: see its power and Wi-Fi"
 
 
 def overall(findings: list[Finding]) -> Level:

@@ -46,10 +46,8 @@ def _machine(report: Facts) -> Iterator[tuple[str, ...]]:
     if report["clock"] is not None:
         yield "clock", "right" if report["clock"]["right"] else "not right yet"
     for broker in report["brokers"]:
-        yield (
-            f"broker for {broker['unit']}",
-            f"{'no answer' if broker['trouble'] else 'answers'} at {broker['address']}",
-        )
+        answers = "no answer" if broker["trouble"] else "answers"
+        yield f"broker for {broker['unit']}", f"{answers} at {broker['address']}"
     if report["database"] is not None:
         trouble = report["database"]["trouble"]
         yield "database", f"{'no answer' if trouble else 'answers'} at {report['database']['address']}"

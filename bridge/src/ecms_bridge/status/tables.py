@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import pymysql
+from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from ecms_bridge import names
@@ -19,7 +20,7 @@ IO_TIMEOUT_S = 10
 _QUARANTINE_COUNTED = 100_000
 """Beyond this many, how many more there are does not matter, and counting them would take long."""
 
-_DAY_S = 86_400
+_MISSING = frozenset({ER.NO_SUCH_TABLE, ER.TABLEACCESS_DENIED_ERROR})
 Facts: TypeAlias = dict[str, Any]
 
 
@@ -59,7 +60,9 @@ def _read(session: Session, answer: Answer) -> None:
         if not schema.startswith(prefix) or not _is_household(slug):
             continue
         with session.cursor() as cursor:
-            answer.households[slug] = _household(cursor, slug)
+            facts = _household(cursor, slug)
+        if facts is not None:
+            answer.households[slug] = facts
 
 
 def _is_household(slug: str) -> bool:
@@ -70,8 +73,18 @@ def _is_household(slug: str) -> bool:
     return True
 
 
-def _household(cursor: Cursor, slug: str) -> Facts:
+def _household(cursor: Cursor, slug: str) -> Facts | None:
+    """Return the facts of a household, None if its schema lacks what the writer needs."""
     cursor.execute(f"USE {names.schema_name(slug)}")
+    try:
+        return _facts(cursor, slug)
+    except (pymysql.ProgrammingError, pymysql.OperationalError) as error:
+        if error.args[0] not in _MISSING:
+            raise
+        return None
+
+
+def _facts(cursor: Cursor, slug: str) -> Facts:
     newest = _rows(
         cursor,
         f"SELECT updated_at FROM {names.data_table(slug)} ORDER BY updated_at DESC LIMIT 1",  # noqa: S608
@@ -163,12 +176,9 @@ def _optional(cursor: Cursor, statement: str) -> tuple[tuple[Any, ...], ...]:
     try:
         return _rows(cursor, statement)
     except (pymysql.ProgrammingError, pymysql.OperationalError) as error:
-        if error.args[0] not in _OLDER:
+        if error.args[0] not in _MISSING:
             raise
         return ()
-
-
-_OLDER = frozenset({pymysql.constants.ER.NO_SUCH_TABLE, pymysql.constants.ER.TABLEACCESS_DENIED_ERROR})
 
 
 def _unix(moment: datetime) -> int:
