@@ -65,9 +65,27 @@ class Home:
         self.runs += 1
         return run_site([self.inventory, *beside, self.connection], self.log, options=options)
 
+    def interrupt(self, task: str, *options: str) -> None:
+        """Run ``site.yml`` and kill it as this task begins; raise AssertionError if it never does."""
+
+        def look(_number: int, name: str) -> None:
+            if name == task:
+                raise _InterruptedRunError
+
+        self.runs += 1
+        try:
+            run_site([self.inventory, self.connection], self.log, look, options)
+        except _InterruptedRunError:
+            return
+        raise AssertionError(f"the run has no task {task!r}")
+
     def output(self) -> str:
         """Return what the latest run printed."""
         return self.log.read_text(encoding="utf-8")
+
+
+class _InterruptedRunError(Exception):
+    """Ends a run in its middle."""
 
 
 def restarted(before: dict[str, str], after: dict[str, str]) -> set[str]:

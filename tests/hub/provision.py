@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -39,7 +40,8 @@ def run_site(
 ) -> SiteRun:
     """Run ``site.yml`` with the given inventories; the whole output goes to ``log``.
 
-    ``on_task(number, name)`` is called as each task begins. Raises ProvisionError if the run fails.
+    ``on_task(number, name)`` is called as each task begins; what it raises kills the run, as a power cut would.
+    Raises ProvisionError if the run fails.
     """
     command = [
         str(Path(sys.executable).parent / "ansible-playbook"),
@@ -61,16 +63,21 @@ def run_site(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            output.write(line)
-            if task := _TASK.match(line):
-                number += 1
-                on_task(number, task["task"])
-            elif recap := _RECAP.match(line):
-                changed += int(recap["changed"])
+        try:
+            for line in process.stdout:
+                output.write(line)
+                if task := _TASK.match(line):
+                    number += 1
+                    on_task(number, task["task"])
+                elif recap := _RECAP.match(line):
+                    changed += int(recap["changed"])
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if process.returncode:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-_TAIL_LINES:])
         raise ProvisionError(f"site.yml failed; its whole output is in {log}, its end:\n{tail}")

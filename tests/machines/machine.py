@@ -105,10 +105,11 @@ class Machine:
         podman("kill", "--signal=KILL", self.container)
         podman("wait", self.container)
 
-    def start(self) -> None:
-        """Boot again after cut_power or shutdown, and wait until sshd answers."""
+    def start(self, *, reachable: bool = True) -> None:
+        """Boot again after cut_power or shutdown, and wait until sshd answers unless it cannot be ``reachable``."""
         podman("start", self.container)
-        self.wait_until_reachable()
+        if reachable:
+            self.wait_until_reachable()
 
     def shutdown(self) -> None:
         """Shut down in good order."""

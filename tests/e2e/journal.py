@@ -1,0 +1,36 @@
+"""What a unit of a hub says from some moment on."""
+
+from __future__ import annotations
+
+import time
+
+from machines import Machine
+
+_PATIENCE_S = 120.0
+
+
+class Journal:
+    """The journal of one unit, what systemd says of it included, from now on."""
+
+    def __init__(self, machine: Machine, unit: str) -> None:
+        self._machine = machine
+        self._unit = unit
+        shown = machine.run(["journalctl", "--lines=1", "--show-cursor", "--output=cat"]).stdout
+        self._cursor = shown.rpartition("-- cursor: ")[2].strip()
+
+    def lines(self) -> list[str]:
+        """Return what has been said, without the times."""
+        command = ["journalctl", "--no-pager", "--output=cat", f"--unit={self._unit}", f"--after-cursor={self._cursor}"]
+        return self._machine.run(command).stdout.splitlines()
+
+    def wait_for(self, words: str) -> str:
+        """Return the first line with these words, once it is there; raise AssertionError if it does not come."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            lines = self.lines()
+            for line in lines:
+                if words in line:
+                    return line
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self._unit} never says {words!r}; it says:\n" + "\n".join(lines[-40:]))
+            time.sleep(0.5)
