@@ -14,8 +14,14 @@ from ecms_bridge.schema.household import FIRST_TIME, Rating, parse_household
 def facts(**changed: object) -> dict[str, Any]:
     return {
         "slug": "casa",
+        "name": "Casa",
         "timezone": "Europe/Rome",
         "mains_voltage_v": 230,
+        "contract_power_w": 3000,
+        "alert_power_w": 2500,
+        "unmeasured_power_w": 0,
+        "currency": "EUR",
+        "tariffs": [],
         "devices": [{"id": 1, "name": "forno", "ratings": []}],
         "boxes": [],
         "retention_days": 400,

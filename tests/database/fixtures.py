@@ -36,8 +36,14 @@ def facts(slug: str, **changed: object) -> dict[str, Any]:
     """Return what the playbook writes of a household: the document's appliances, no box assigned."""
     return {
         "slug": slug,
+        "name": "Mario Rossi",
         "timezone": "Europe/Rome",
         "mains_voltage_v": 230.0,
+        "contract_power_w": 3000,
+        "alert_power_w": 2500,
+        "unmeasured_power_w": 0,
+        "currency": "EUR",
+        "tariffs": [],
         "devices": [{"id": i, "name": name, "ratings": []} for i, name in enumerate(DEVICES, start=1)],
         "boxes": [],
         "retention_days": 400,

@@ -7,7 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ecms_bridge import names
-from household_checks import alerts, appliances, boxes, broker, dashboard, database, home, hub, machine, mail, secrets
+from household_checks import (
+    alerts,
+    appliances,
+    boxes,
+    broker,
+    dashboard,
+    database,
+    home,
+    hub,
+    machine,
+    mail,
+    secrets,
+    tariffs,
+)
 from household_checks.values import Groups, Variables, meant, show
 
 SERVICE_GROUPS = ("broker", "writer", "database")
@@ -33,7 +46,7 @@ class ServicePart(Protocol):
     def needed_secrets(self, given: Variables) -> Mapping[str, str]: ...
 
 
-HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, alerts, dashboard)
+HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, tariffs, alerts, dashboard)
 SERVICE_PARTS: Mapping[str, ServicePart] = {"broker": broker, "database": database, DASHBOARD: mail}
 
 

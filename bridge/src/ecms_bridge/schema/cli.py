@@ -16,7 +16,7 @@ import pymysql
 import ecms_bridge
 from ecms_bridge import names
 from ecms_bridge.config import ConfigError, DatabaseSettings, Section
-from ecms_bridge.schema import appliances, calendar, maintenance, users
+from ecms_bridge.schema import appliances, calendar, maintenance, prices, settings, users
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import Household, read_household
 from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
@@ -63,11 +63,13 @@ def apply(session: Session, household: Household, migrations: list[Migration], *
                 *changes,
                 *_extend_calendar(session, household),
                 *appliances.Appliances(session, household).apply(),
+                *settings.apply(session, household.settings),
+                *_extend_prices(session, household),
             ]
         if len(pending) == len(migrations):
             return [*changes, *_first_contents(session, household)]
         migrator.use()
-        return [*changes, *_outlook(session, household)]
+        return [*changes, *_outlook(session, household, migrated=not pending)]
 
 
 def maintain(session: Session, household: Household, migrations: list[Migration]) -> list[str]:
@@ -78,7 +80,11 @@ def maintain(session: Session, household: Household, migrations: list[Migration]
             msg = f"the schema {names.schema_name(household.slug)} is not up to date: run ecms-schema apply"
             raise SchemaError(msg)
         migrator.use()
-        return [*_extend_calendar(session, household), *maintenance.retire(session, household)]
+        return [
+            *_extend_calendar(session, household),
+            *_extend_prices(session, household),
+            *maintenance.retire(session, household),
+        ]
 
 
 def _run(options: argparse.Namespace) -> list[str]:
@@ -118,14 +124,23 @@ def _first_contents(session: Session, household: Household) -> list[str]:
     return [
         *calendar.describe(missing, wrong),
         *appliances.plan(household, appliances.Stored()).changes,
+        *prices.plan(household.tariffs, {}, _today()).changes,
     ]
 
 
-def _outlook(session: Session, household: Household) -> list[str]:
+def _outlook(session: Session, household: Household, *, migrated: bool) -> list[str]:
     days = calendar.Calendar(session, household.zone, _today())
     missing, wrong = days.plan(days.stored())
     stored = appliances.Appliances(session, household).stored()
-    return [*calendar.describe(missing, wrong), *appliances.plan(household, stored).changes]
+    changes = [*calendar.describe(missing, wrong), *appliances.plan(household, stored).changes]
+    if not migrated:
+        # Tables that a migration is yet to make cannot be looked into.
+        return changes
+    return [
+        *changes,
+        *settings.outlook(session, household.settings),
+        *prices.Prices(session, household, _today()).outlook(),
+    ]
 
 
 def _extend_calendar(session: Session, household: Household) -> list[str]:
@@ -134,6 +149,13 @@ def _extend_calendar(session: Session, household: Household) -> list[str]:
     if missing or wrong:
         days.write(missing, wrong)
     return calendar.describe(missing, wrong)
+
+
+def _extend_prices(session: Session, household: Household) -> list[str]:
+    tariffs = prices.Prices(session, household, _today())
+    changes = tariffs.apply()
+    tariffs.close()
+    return changes
 
 
 @contextmanager
@@ -183,8 +205,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=ecms_bridge.__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, purpose in (
-        ("apply", "migrate the schema and store calendar, appliances, ratings and assignments"),
-        ("maintain", "retire raw rows older than the retention and extend the calendar"),
+        ("apply", "migrate the schema and store calendar, appliances, ratings, assignments, settings and tariffs"),
+        ("maintain", "retire raw rows older than the retention and extend calendar and prices"),
         ("users", "give the users their passwords and rights, and remove those that are absent"),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose)

@@ -63,6 +63,10 @@ def writer_grants(slug: str) -> list[Grant]:
         "dead_letter": stored,
         # The only rows that leave: those released when their appliance is added.
         "quarantine": [*stored, "DELETE"],
+        "rollup_day": stored,
+        "closed_day": ["SELECT", "UPDATE"],
+        "calendar": ["SELECT"],
+        "tariff_slot": ["SELECT"],
         "device": ["SELECT"],
         "schema_version": ["SELECT"],
         "box_assignment": ["SELECT"],
@@ -73,11 +77,6 @@ def writer_grants(slug: str) -> list[Grant]:
         {"on": f"`{names.schema_name(slug)}`.`{table}`", "privileges": privileges}
         for table, privileges in by_table.items()
     ]
-
-
-def mysql_user_priv(grants: list[Grant]) -> str:
-    """Return grants in the form of the ``priv`` option of Ansible's ``community.mysql.mysql_user``."""
-    return "/".join(f"{grant['on']}:{','.join(grant['privileges'])}" for grant in grants)
 
 
 def _pattern(schema: str) -> str:

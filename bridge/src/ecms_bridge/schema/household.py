@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecms_bridge import names
+from ecms_bridge.schema import read
 from ecms_bridge.schema.calendar import day_begins
 from ecms_bridge.schema.errors import SchemaError
+from ecms_bridge.schema.settings import Settings, parse_settings
+from ecms_bridge.schema.tariff_facts import parse_tariff
+from ecms_bridge.schema.tariffs import Tariff
 
 FIRST_TIME = datetime(1970, 1, 1, 0, 0, 1)  # noqa: DTZ001
 """The first that TIMESTAMP holds (UTC, naive as all times towards the database): from ever."""
@@ -28,7 +30,6 @@ MIN_RETENTION_DAYS = 8
 _MAX_NAME_LENGTH = 50
 _MAX_DEVICE = 255
 _MAX_VOLTAGE_V = Decimal("9999.99")
-_T = TypeVar("_T")
 _mac_match = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}").fullmatch
 
 
@@ -59,6 +60,8 @@ class Household:
     appliances: tuple[Appliance, ...]
     boxes: dict[bytes, int]
     retention_days: int
+    settings: Settings
+    tariffs: tuple[Tariff, ...]
 
 
 def read_household(path: Path) -> Household:
@@ -73,111 +76,76 @@ def read_household(path: Path) -> Household:
 
 def parse_household(facts: object) -> Household:
     """Check the facts of a household; raise SchemaError with one sentence at the first mistake."""
-    members = _mapping(facts, "the household")
+    members = read.mapping(facts, "the household")
     try:
-        slug = names.check_slug(_text(members, "slug"))
+        slug = names.check_slug(read.text(members, "slug"))
     except names.HouseholdNameError as error:
         raise SchemaError(str(error)) from error
-    zone = _zone(_text(members, "timezone"))
-    mains_voltage = _number(members, "mains_voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V)
-    appliances = _each(members, "devices", lambda device: _appliance(device, mains_voltage, zone))
+    zone = _zone(read.text(members, "timezone"))
+    mains_voltage = read.number(members, "mains_voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V)
+    appliances = read.each(members, "devices", lambda device: _appliance(device, mains_voltage, zone))
     known = {appliance.id for appliance in appliances}
     if len(known) != len(appliances):
-        _fail("two entries of ecms_devices have the same id: give each appliance an id of its own")
+        read.fail("two entries of ecms_devices have the same id: give each appliance an id of its own")
     boxes: dict[bytes, int] = {}
-    for mac, device in _each(members, "boxes", _box):
+    for mac, device in read.each(members, "boxes", _box):
         if device not in known:
-            _fail(f"the box {mac} is assigned to appliance {device}, which ecms_devices does not have: add it")
+            read.fail(f"the box {mac} is assigned to appliance {device}, which ecms_devices does not have: add it")
         key = bytes.fromhex(mac.replace(":", ""))
         if boxes.setdefault(key, device) != device:
-            _fail(f"the box {mac} is assigned to two appliances: leave one of them in ecms_boxes")
-    retention_days = _whole(members, "retention_days")
+            read.fail(f"the box {mac} is assigned to two appliances: leave one of them in ecms_boxes")
+    retention_days = read.whole(members, "retention_days")
     if retention_days < MIN_RETENTION_DAYS:
-        _fail(f"set ecms_retention_days to at least {MIN_RETENTION_DAYS}: readings may arrive a week late")
-    return Household(slug, zone, tuple(appliances), boxes, retention_days)
+        read.fail(f"set ecms_retention_days to at least {MIN_RETENTION_DAYS}: readings may arrive a week late")
+    settings = parse_settings(members, zone, mains_voltage)
+    tariffs = sorted(read.each(members, "tariffs", parse_tariff), key=lambda tariff: tariff.valid_from)
+    if len({tariff.valid_from for tariff in tariffs}) != len(tariffs):
+        read.fail("two entries of ecms_tariffs have the same valid_from: join them")
+    return Household(slug, zone, tuple(appliances), boxes, retention_days, settings, tuple(tariffs))
 
 
 def _appliance(facts: object, mains_voltage: Decimal, zone: ZoneInfo) -> Appliance:
-    members = _mapping(facts, "each of ecms_devices")
-    number = _whole(members, "id")
+    members = read.mapping(facts, "each of ecms_devices")
+    number = read.whole(members, "id")
     if not 0 <= number <= _MAX_DEVICE:
-        _fail(f"set the id of an appliance to 0 to {_MAX_DEVICE}, not {number}")
-    name = _text(members, "name")
+        read.fail(f"set the id of an appliance to 0 to {_MAX_DEVICE}, not {number}")
+    name = read.text(members, "name")
     if not 0 < len(name) <= _MAX_NAME_LENGTH or name != name.strip():
-        _fail(f"give appliance {number} a name of 1 to {_MAX_NAME_LENGTH} characters without outer blanks")
+        read.fail(f"give appliance {number} a name of 1 to {_MAX_NAME_LENGTH} characters without outer blanks")
     ratings = {FIRST_TIME: Rating(FIRST_TIME, mains_voltage, Decimal(1))}
-    for rating in _each(members, "ratings", lambda entry: _rating(entry, name, zone)):
+    for rating in read.each(members, "ratings", lambda entry: _rating(entry, name, zone)):
         ratings[rating.valid_from] = rating
     return Appliance(number, name, tuple(ratings[since] for since in sorted(ratings)))
 
 
 def _rating(facts: object, name: str, zone: ZoneInfo) -> Rating:
-    members = _mapping(facts, f"each rating of {name!r}")
+    members = read.mapping(facts, f"each rating of {name!r}")
     try:
-        day = date.fromisoformat(_text(members, "valid_from"))
+        day = date.fromisoformat(read.text(members, "valid_from"))
     except ValueError:
-        _fail(f"write valid_from of {name!r} as a date such as 2026-01-31, not {members['valid_from']!r}")
+        read.fail(f"write valid_from of {name!r} as a date such as 2026-01-31, not {members['valid_from']!r}")
     if day >= LAST_TIME.date():
-        _fail(f"set valid_from of {name!r} to a date before {LAST_TIME.date()}, not {day}")
+        read.fail(f"set valid_from of {name!r} to a date before {LAST_TIME.date()}, not {day}")
     begins = FIRST_TIME
     if day > FIRST_TIME.date():
         begins = day_begins(day, zone).astimezone(UTC).replace(tzinfo=None)
     return Rating(
         begins,
-        _number(members, "voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V),
-        _number(members, "power_factor", above=Decimal(0), up_to=Decimal(1)),
+        read.number(members, "voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V),
+        read.number(members, "power_factor", above=Decimal(0), up_to=Decimal(1)),
     )
 
 
 def _box(facts: object) -> tuple[str, int]:
-    members = _mapping(facts, "each of ecms_boxes")
-    mac = _text(members, "mac")
+    members = read.mapping(facts, "each of ecms_boxes")
+    mac = read.text(members, "mac")
     if _mac_match(mac) is None:
-        _fail(f"write the MAC of a box as AA:BB:CC:DD:EE:FF, not {mac!r}")
-    return mac, _whole(members, "device")
+        read.fail(f"write the MAC of a box as AA:BB:CC:DD:EE:FF, not {mac!r}")
+    return mac, read.whole(members, "device")
 
 
 def _zone(key: str) -> ZoneInfo:
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        _fail(f"ecms_timezone {key!r} is unknown here: write a name such as Europe/Rome, and install tzdata")
-
-
-def _fail(sentence: str) -> NoReturn:
-    raise SchemaError(sentence)
-
-
-def _mapping(value: object, what: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        _fail(f"{what} must be a JSON object, not {value!r}: run the playbook again")
-    return value
-
-
-def _each(members: dict[str, object], key: str, parse: Callable[[object], _T]) -> list[_T]:
-    value = members.get(key, [])
-    if not isinstance(value, list):
-        _fail(f"the household's {key!r} must be a list: run the playbook again")
-    return [parse(entry) for entry in value]
-
-
-def _text(members: dict[str, object], key: str) -> str:
-    value = members.get(key)
-    if not isinstance(value, str):
-        _fail(f"the household's {key!r} must be text, not {value!r}: run the playbook again")
-    return value
-
-
-def _whole(members: dict[str, object], key: str) -> int:
-    value = members.get(key)
-    if type(value) is not int:
-        _fail(f"the household's {key!r} must be a whole number, not {value!r}: run the playbook again")
-    return value
-
-
-def _number(members: dict[str, object], key: str, *, above: Decimal, up_to: Decimal) -> Decimal:
-    value = members.get(key)
-    number = Decimal(str(value)) if type(value) in (int, float) else Decimal("NaN")
-    if not number.is_finite() or not above < number <= up_to:
-        _fail(f"the household's {key!r} must be a number above {above} up to {up_to}, not {value!r}")
-    return number
+        read.fail(f"ecms_timezone {key!r} is unknown here: write a name such as Europe/Rome, and install tzdata")

@@ -24,7 +24,7 @@ from ecms_bridge.throttle import ThrottledLog
 from ecms_bridge.writer import tally
 from ecms_bridge.writer.household import Household
 from ecms_bridge.writer.inbox import MAX_LETTER_BYTES, Batch, Letter
-from ecms_bridge.writer.rollups import utc
+from ecms_bridge.writer.rollups import touched_quarters, utc
 
 IO_TIMEOUT_S = 30
 LOCK_WAIT_S = 10
@@ -210,7 +210,9 @@ class ReadingsDatabase:
             found.letters += letters
             self._progress()
             if stored:
-                household.rollups.recompute(cursor, ((r.timestamp, r.mac) for r, _ in found.stored), self._progress)
+                moments = [(r.timestamp, r.mac) for r, _ in found.stored]
+                household.rollups.recompute(cursor, moments, self._progress)
+                self._sum_days(household, cursor, moments)
         if found.quarantined:
             self._quarantine(household, cursor, found.quarantined)
         outcome.dead = len(found.letters)
@@ -233,15 +235,27 @@ class ReadingsDatabase:
         try:
             household.tally.write(cursor, counts, self._free_bytes(cursor))
         except pymysql.MySQLError as error:
-            if error.args[0] not in _NOT_SET_UP:
-                raise
-            self._throttled.warning(
-                f"old {household.slug}",
-                "the schema of %r is older than this writer: its readings are stored; run the playbook for it",
-                household.slug,
-            )
+            self._excuse_old_schema(household, error)
             return False
         return True
+
+    def _sum_days(self, household: Household, cursor: Cursor, moments: list[tuple[int, bytes]]) -> None:
+        """Bring the sums of days that have ended up to readings (Unix s, MAC), if the schema has such sums yet."""
+        try:
+            runs = ((utc(run.begins), utc(run.ends)) for run in touched_quarters(moments))
+            household.days.refresh(cursor, runs, self._progress)
+        except pymysql.MySQLError as error:
+            self._excuse_old_schema(household, error)
+
+    def _excuse_old_schema(self, household: Household, error: pymysql.MySQLError) -> None:
+        """Warn that something could not be written because the schema is older than this writer, or raise."""
+        if error.args[0] not in _NOT_SET_UP:
+            raise error
+        self._throttled.warning(
+            f"old {household.slug}",
+            "the schema of %r is older than this writer: its readings are stored; run the playbook for it",
+            household.slug,
+        )
 
     def _free_bytes(self, cursor: Cursor) -> int | None:
         """Return what the database's file system has left for it, None if it is not this host's."""
@@ -374,7 +388,9 @@ class ReadingsDatabase:
         if moved:
             cursor.executemany(_INSERT.format(household.data), [row for _, row in moved])
             self._progress()
-            household.rollups.recompute(cursor, ((timestamp, mac) for timestamp, _ in moved), self._progress)
+            moments = [(timestamp, mac) for timestamp, _ in moved]
+            household.rollups.recompute(cursor, moments, self._progress)
+            self._sum_days(household, cursor, moments)
             cursor.execute(
                 f"DELETE FROM {household.quarantine} "  # noqa: S608
                 "WHERE idDevice = %s AND mac = %s AND updated_at IN %s",

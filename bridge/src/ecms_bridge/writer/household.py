@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pymysql.cursors import Cursor
 
 from ecms_bridge import names
+from ecms_bridge.days import Days
 from ecms_bridge.writer.boxes import Boxes
 from ecms_bridge.writer.hub_status import HubStatus
 from ecms_bridge.writer.rollups import Rollups
@@ -32,6 +33,7 @@ class Household:
         self.dead_letter = f"{schema}.dead_letter"
         self.state = f"{schema}.writer_state"
         self.rollups = Rollups(slug)
+        self.days = Days(slug)
         self.boxes = Boxes(slug)
         self.status = HubStatus(slug)
         self.tally = Tally(slug)

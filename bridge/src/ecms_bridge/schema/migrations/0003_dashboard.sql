@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS band (
   UNIQUE KEY band_name (name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
-INSERT INTO band (band, name) VALUES (0, '') ON DUPLICATE KEY UPDATE name = name;
+INSERT INTO band SET band = 0, name = '' ON DUPLICATE KEY UPDATE name = name;
 
 -- The tariffs as the inventory has them: JSON, compared when the inventory changes, read by no query.
 CREATE TABLE IF NOT EXISTS tariff (
@@ -77,7 +77,7 @@ CREATE TABLE IF NOT EXISTS closed_day (
   PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
-INSERT INTO closed_day (id, day) VALUES (1, '1970-01-01') ON DUPLICATE KEY UPDATE id = closed_day.id;
+INSERT INTO closed_day SET id = 1, day = '1970-01-01' ON DUPLICATE KEY UPDATE id = id;
 
 -- 0 to 127: a day has up to 100 quarters of an hour, and servers plan a join on equal times well, one on
 -- ranges of time badly.
