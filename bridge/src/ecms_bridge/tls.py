@@ -34,7 +34,11 @@ def client_context(ca_file: str, service: str) -> ssl.SSLContext:
 
 def fault(error: BaseException, ca_file: str, host: str) -> str | None:
     """Return what is wrong with the TLS of ``host``, worded to follow "the service at …:"; None if it is not TLS."""
+    if not ca_file:
+        return None
     for cause in _causes(error):
+        if isinstance(cause, (ssl.SSLEOFError, ConnectionResetError)):
+            return "it closed the connection: see that it runs, and that it speaks TLS at that port"
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate_fault(cause, ca_file, host)
         if isinstance(cause, ssl.SSLError):

@@ -48,7 +48,7 @@ host = "{database.host}"
 port = {database.port}
 socket = "{database.socket}"
 user = "{database.user}"
-tls_ca = ""
+tls_ca = "{database.tls_ca}"
 [batch]
 max_readings = 100
 max_age_s = {max_age_s}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import selectors
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from contract.hub.rig import Broker, Writer, free_port, until
+from database.authority import Authority
 from ecms_bridge.config import ConfigError, MqttSettings
 from ecms_bridge.mqtt import MqttLink, Will
-from notrun import not_run
 
 TOPIC = "mario_rossi/stato"
 ONLINE, OFFLINE = b'{"state":"offline","x":1}', b'{"state":"offline"}'
@@ -201,30 +199,15 @@ def test_tls_with_a_broken_ca_file(tmp_path: Path) -> None:
     MqttLink.check(MqttSettings("localhost", 1883, "x", ""))
 
 
-def certificate(directory: Path, name: str) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that is its own authority, and its key."""
-    if shutil.which("openssl") is None:
-        not_run("openssl is not installed")
-    crt, key = directory / f"{name}.crt", directory / f"{name}.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
-            *("-keyout", key, "-out", crt),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    key.chmod(0o644)
-    return crt, key
+def encrypted(certificate: Path, key: Path) -> str:
+    return f"allow_anonymous true\nuser root\ncertfile {certificate}\nkeyfile {key}\n"
 
 
-def test_tls(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    crt, key = certificate(tmp_path, "broker")
-    other, _ = certificate(tmp_path, "other")
+def test_tls(broker: Broker, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
     broker.stop()
-    broker.start(f"allow_anonymous true\nuser root\ncertfile {crt}\nkeyfile {key}\n")
-    linked = Linked(broker.port, ["a/b"], ca=crt)
+    broker.start(encrypted(*authority.issue("127.0.0.1")))
+    linked = Linked(broker.port, ["a/b"], ca=authority.certificate)
     linked.until(lambda: linked.link.up, "connected")
     with linked.link.together():
         for number in range(1000):
@@ -233,10 +216,51 @@ def test_tls(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert linked.messages == [("a/b", b"%d" % number) for number in range(1000)]
     linked.link.close(linked.selector)
 
-    stranger = Linked(broker.port, ["a/b"], ca=other)
-    stranger.until(lambda: "cannot reach the broker" in caplog.text, "told")
-    assert "certificate verify failed" in caplog.text
-    assert not stranger.link.up
+
+def test_an_authority_that_lacks_a_formality_is_trusted_all_the_same(broker: Broker, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, critical=False)
+    broker.stop()
+    broker.start(encrypted(*authority.issue("127.0.0.1")))
+    linked = Linked(broker.port, ["a/b"], ca=authority.certificate)
+    linked.until(lambda: linked.link.up, "connected")
+    linked.link.close(linked.selector)
+
+
+def test_what_is_wrong_with_a_brokers_tls_is_said(
+    broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")
+    for more, ca, sentence in (
+        (
+            encrypted(*authority.issue("127.0.0.1")),
+            other,
+            f"is not of the authority in {other.certificate}: set the CA",
+        ),
+        (encrypted(*authority.issue("mqtt.example.org")), authority, "is not for '127.0.0.1': set the name that the"),
+        (
+            encrypted(*authority.issue("127.0.0.1", days=-1)),
+            authority,
+            "its certificate has expired: renew it there, or",
+        ),
+    ):
+        broker.stop()
+        broker.start(more)
+        caplog.clear()
+        linked = Linked(broker.port, ["a/b"], ca=ca.certificate)
+        linked.until(lambda: "cannot reach the broker at 127.0.0.1 port" in caplog.text, "told")
+        assert sentence in caplog.text
+        assert not linked.link.up
+        linked.link.close(linked.selector)
+
+
+def test_a_broker_that_speaks_no_tls_is_refused(
+    broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    linked = Linked(broker.port, ["a/b"], ca=Authority(tmp_path).certificate)
+    linked.until(lambda: "cannot reach the broker" in caplog.text, "told")
+    assert not linked.link.up
+    assert "it closed the connection: see that it runs, and that it speaks TLS at that port" in caplog.text
+    linked.link.close(linked.selector)
 
 
 def test_attempts_leave_no_threads_behind(linked: Linked) -> None:
