@@ -380,7 +380,7 @@ class ReadOnly:
         return self._db.execute(statement, *values)
 
 
-def test_damaged_spool_is_kept_aside(settings: HubSettings, broker: Broker) -> None:
+def test_damaged_spool_is_kept_aside(settings: HubSettings, broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     broker.stop()
     path = settings.spool_directory / "spool.sqlite"
     path.write_bytes(b"This is no database." * 1000)
@@ -390,6 +390,7 @@ def test_damaged_spool_is_kept_aside(settings: HubSettings, broker: Broker) -> N
         assert accepted(box.answer(), data)
     assert len(in_spool(settings)) == 1
     aside = [p for p in settings.spool_directory.iterdir() if "damaged" in p.name]
+    assert f"the spool was damaged: it is kept as {aside[0]}, and a new one is begun" in caplog.messages
     assert [p.read_bytes() for p in aside] == [b"This is no database." * 1000]
 
 
