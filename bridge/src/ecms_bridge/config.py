@@ -52,6 +52,18 @@ class Section:
             raise ConfigError(msg)
         return Section(value, f"{self._where} [{key}]")
 
+    def sections(self, key: str) -> list[Section]:
+        """Return and consume an array of sub-tables, empty if it is missing; else raise ConfigError."""
+        values = self._values.pop(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            msg = f"{self._where}: {key!r} must be an array of tables: run the playbook again"
+            raise ConfigError(msg)
+        return [Section(value, f"{self._where} [[{key}]]") for value in values]
+
+    def maybe(self, key: str) -> Section | None:
+        """Return and consume a sub-table, None if it is missing; else raise ConfigError."""
+        return self.section(key) if key in self._values else None
+
     def done(self) -> None:
         """Raise ConfigError if a key was not consumed."""
         if self._values:

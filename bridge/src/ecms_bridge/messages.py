@@ -12,6 +12,10 @@ OLDEST_S = 7 * 24 * 3600
 AHEAD_S = 5 * 60
 """The window of time, before and after now, outside of which a reading is refused."""
 
+MAX_STEP_S = 30
+OWN_STEP_S = 10
+"""For how long a reading stands: since the one of its box before it, or where that is longer ago, this long."""
+
 MAX_CURRENT_A = 100.0
 """Above this no box can have measured: an ACS712 of 30 A ends at 37.9 A RMS."""
 

@@ -16,6 +16,7 @@ SHARED_GROUP = "ecms"
 READINGS = "sensori"
 CONFIRMATIONS = "conferme"
 STATUS = "stato"
+HOME_ASSISTANT = "homeassistant"
 
 _RESERVED = frozenset({"statistics"})
 _slug_match = re.compile(SLUG_PATTERN).fullmatch
@@ -68,6 +69,11 @@ def confirmations_topic(slug: str) -> str:
 
 def status_topic(slug: str) -> str:
     return f"{slug}/{STATUS}"
+
+
+def home_assistant_prefix(slug: str) -> str:
+    """Return what Home Assistant calls the discovery prefix; it lies where the household may publish."""
+    return f"{slug}/{HOME_ASSISTANT}"
 
 
 def schema_name(slug: str) -> str:

@@ -119,12 +119,12 @@ def _database(report: Facts, household: Facts, thresholds: Thresholds) -> Iterat
     if (database["schema_version"] or 0) < report["versions"]["schema"]:
         has, wants = database["schema_version"], report["versions"]["schema"]
         yield Level.WARNING, f"its schema has version {has}, this ECMS {wants}: run the playbook for it"
-    if household["boxes"]:
-        newest = database["newest_reading"]
-        age = None if newest is None else report["at"] - newest
-        if age is None or age > thresholds.stored_critical_s:
-            ago = "none was ever stored" if age is None else f"the newest stored one is {span(age)} old"
-            yield Level.CRITICAL, f"no readings are being stored, {ago}: see the hub, its boxes and the writer"
+    newest = database["newest_reading"]
+    in_use = any(_silence(report, box) <= _RETIRED_S for box in household["boxes"])
+    # Where none was ever stored, those that should be show as waiting.
+    if newest is not None and in_use and report["at"] - newest > thresholds.stored_critical_s:
+        ago = f"the newest stored one is {span(report['at'] - newest)} old"
+        yield Level.CRITICAL, f"no readings are being stored, {ago}: see the hub, its boxes and the writer"
     for entry in database["quarantine"]:
         what = f"{entry['readings']} readings of box {entry['mac']} wait for the unknown appliance {entry['device']}"
         yield Level.WARNING, f"{what}: add it to ecms_devices, or assign the box in ecms_boxes"
@@ -138,12 +138,15 @@ def _database(report: Facts, household: Facts, thresholds: Thresholds) -> Iterat
 
 def _boxes(report: Facts, household: Facts, thresholds: Thresholds) -> Iterator[tuple[Level, str]]:
     for box in household["boxes"]:
-        if box["last_seen"] is None:
-            continue
-        silent = report["at"] - box["last_seen"]
+        silent = _silence(report, box)
         if thresholds.box_silent_s < silent <= _RETIRED_S:
             name = f"box {box['mac']} ({box['appliance'] or box['device']})"
             yield Level.WARNING, f"{name} has been silent for {span(silent)}: see its power and Wi-Fi"
+
+
+def _silence(report: Facts, box: Facts) -> int:
+    """Return for how long (s) a box has been silent; 0 while its hub's clock cannot tell."""
+    return 0 if box["last_seen"] is None else int(report["at"] - box["last_seen"])
 
 
 def overall(findings: list[Finding]) -> Level:

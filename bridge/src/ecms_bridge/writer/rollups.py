@@ -15,13 +15,10 @@ from datetime import datetime, timedelta
 from pymysql.cursors import Cursor
 
 from ecms_bridge import names
+from ecms_bridge.messages import MAX_STEP_S, OWN_STEP_S
 
 QUARTER_S = 900
 HOUR_S = 3600
-MAX_STEP_S = 30
-OWN_STEP_S = 10
-"""Boxes measure every 10 s."""
-
 _MAX_RUN_S = 86400
 """Longer runs are cut, so that no single statement reads more than a day."""
 
