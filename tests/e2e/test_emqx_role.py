@@ -1,0 +1,281 @@
+"""The role emqx on a real machine, with a stand-in for the vendor's package: it proves the role, not EMQX.
+
+What a real EMQX makes of it is asked by molecule/emqx, where its package can be had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emqx.package import build
+from hub import REPOSITORY, SiteRun, run_site
+from hub.provision import ProvisionError
+from machines import Machine, down, inventory, up
+
+_MACHINE = f"{os.environ.get('ECMS_E2E_MACHINE', 'e2e')}-emqx"
+_SLUG = "casa_di_emqx"
+_HOST = "hub-casa-di-emqx"
+_DIRECTORY = "/etc/emqx/ecms"
+_VERSION = "5.8.9"
+_GROUPS = ("hub", "broker", "writer", "database")
+
+
+@dataclass
+class Site:
+    """A home whose broker is EMQX, and its inventory."""
+
+    machine: Machine
+    home: Path
+    variables: dict[str, Any] = field(default_factory=dict)
+    runs: int = 0
+
+    def run(self, *options: str) -> SiteRun:
+        """Run what site.yml has for the broker, with the variables as they are now."""
+        self.runs += 1
+        (self.home / "host_vars").mkdir(exist_ok=True)
+        (self.home / f"host_vars/{_HOST}.yml").write_text(yaml.safe_dump(self.variables))
+        connection = self.home.parent / "connection.yml"
+        return run_site([self.home, connection], self.log, options=("--tags", "certificates,emqx", *options))
+
+    @property
+    def log(self) -> Path:
+        return self.home.parent / f"site-{self.runs}.log"
+
+    def changed_tasks(self) -> list[str]:
+        """Return the tasks that changed something on the machine in the last run."""
+        tasks, last = [], ""
+        for line in self.log.read_text().splitlines():
+            if line.startswith(("TASK [", "RUNNING HANDLER [")):
+                last = line.partition("[")[2].rpartition("]")[0].removeprefix("emqx : ")
+            elif line.startswith("changed: "):
+                tasks.append(last)
+        return [task for task in dict.fromkeys(tasks) if not task.startswith("household : ")]
+
+    def secret(self, name: str) -> str:
+        return (self.home / ".secrets" / name).read_text().strip()
+
+    def started(self) -> str:
+        return self.machine.run(["systemctl", "show", "-PActiveEnterTimestampMonotonic", "emqx"]).stdout.strip()
+
+    def stored(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.machine.run(["cat", "/var/lib/emqx/standin.json"]).stdout)
+        return found
+
+    def lets_in(self, username: str, password: str) -> bool:
+        """Tell whether what the broker stores is the salted hash of this password."""
+        user = self.stored()["users"].get(username)
+        if user is None:
+            return False
+        return bool(hashlib.sha256(f"{user['salt']}{password}".encode()).hexdigest() == user["password_hash"])
+
+    @contextlib.contextmanager
+    def connected(self, *names: tuple[str, str]) -> Iterator[Callable[[], list[bool]]]:
+        """Keep a session of each user open; what is yielded tells which of them still live."""
+        words = self.machine.exec_words(["python3", "-c", _SESSIONS])
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            stdin, stdout = process.stdin, process.stdout
+
+            def ask(line: str) -> list[bool]:
+                stdin.write(f"{line}\n")
+                stdin.flush()
+                answer: list[bool] = json.loads(stdout.readline())
+                return answer
+
+            assert all(ask(json.dumps(names)))
+            yield lambda: ask("alive?")
+            stdin.close()
+
+
+_SESSIONS = """
+import json, socket, sys
+def text(words):
+    return len(words.encode()).to_bytes(2, "big") + words.encode()
+sockets = []
+for name, password in json.loads(sys.stdin.readline()):
+    body = text("MQTT") + bytes([5, 0xC2, 0, 60, 0]) + text("session") + text(name) + text(password)
+    sockets.append(socket.create_connection(("127.0.0.1", 1883), 10))
+    sockets[-1].sendall(bytes([0x10, len(body)]) + body)
+print(json.dumps([s.recv(5)[3] == 0 for s in sockets]), flush=True)
+def alive(s):
+    try:
+        s.sendall(bytes([0xC0, 0]))
+        return s.recv(2) == bytes([0xD0, 0])
+    except OSError:
+        return False
+for _ in sys.stdin:
+    print(json.dumps([alive(s) for s in sockets]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
+    architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+    directory = tmp_path_factory.mktemp("packages")
+    return {version: build(directory, version, architecture.stdout.strip()) for version in (_VERSION, "5.8.10")}
+
+
+@pytest.fixture(scope="module")
+def site(packages: dict[str, tuple[Path, str]]) -> Iterator[Site]:
+    """A machine on which the role has run once."""
+    machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", _MACHINE)
+    directory = REPOSITORY / "build" / _MACHINE
+    home = directory / "inventory"
+    (home / "group_vars" / _SLUG).mkdir(parents=True, exist_ok=True)
+    for old in (home / ".secrets").glob("*"):
+        old.unlink()
+    groups: dict[str, object] = {group: {"children": {_SLUG: {}}} for group in _GROUPS}
+    groups[_SLUG] = {"hosts": {_HOST: {}}}
+    (home / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": groups}}))
+    household = {
+        "ecms_household_name": "Casa di EMQX",
+        "ecms_devices": [{"id": 1, "name": "forno"}],
+        "ecms_clock_trusted": True,
+        "ecms_mqtt_broker": "emqx",
+    }
+    (home / "group_vars" / _SLUG / "household.yml").write_text(yaml.safe_dump(household))
+    (directory / "connection.yml").write_text(yaml.safe_dump(inventory({_MACHINE: _HOST})))
+    path, checksum = packages[_VERSION]
+    site = Site(machine, home, {"emqx_package_path": str(path), "emqx_package_sha256": checksum})
+    site.run()
+    yield site
+    if os.environ.get("ECMS_KEEP") != "1":
+        down(_MACHINE)
+
+
+def test_the_broker_runs_with_its_users_and_nobody_reads_its_secrets(site: Site) -> None:
+    assert site.machine.run(["systemctl", "is-enabled", "emqx"]).stdout.strip() == "enabled"
+    assert site.lets_in(_SLUG, site.secret(f"mqtt_{_SLUG}"))
+    assert site.lets_in("ecms-writer", site.secret("mqtt_ecms-writer"))
+    assert not any(user["is_superuser"] for user in site.stored()["users"].values())
+    assert site.stored()["admins"]["admin"] != "public"
+    readable = site.machine.run(["find", _DIRECTORY, "-type", "f", "-perm", "/o=rwx", "-not", "-name", "rules-loaded"])
+    assert readable.stdout == ""
+    seen = site.machine.run(["find", "/etc/emqx", "-maxdepth", "1", "-type", "f", "-exec", "cat", "{}", "+"]).stdout
+    held = [path.read_text().strip() for path in (site.home / ".secrets").glob("mqtt_*")]
+    assert len(held) == 3
+    assert not [secret for secret in held if secret in seen + site.log.read_text()]
+    listening = site.machine.run("ss --no-header --listening --tcp --numeric | awk '{print $4}'").stdout.split()
+    assert {"127.0.0.1:1883", "127.0.0.1:18083"} <= set(listening)
+
+
+def test_a_second_run_and_a_check_change_nothing(site: Site) -> None:
+    started = site.started()
+    with site.connected((_SLUG, site.secret(f"mqtt_{_SLUG}"))) as alive:
+        assert site.run().changed == 0, site.changed_tasks()
+        assert site.run("--check", "--diff").changed == 0, site.changed_tasks()
+        assert alive() == [True]
+    assert site.started() == started
+
+
+def test_a_rotated_password_disconnects_its_user_and_restarts_nothing(site: Site) -> None:
+    started, old = site.started(), site.secret(f"mqtt_{_SLUG}")
+    writer = site.secret("mqtt_ecms-writer")
+    (site.home / f".secrets/mqtt_{_SLUG}").unlink()
+    with site.connected((_SLUG, old), ("ecms-writer", writer)) as alive:
+        site.run()
+        assert site.changed_tasks() == ["Users and their passwords at the broker"]
+        assert alive() == [False, True]
+    assert site.lets_in(_SLUG, site.secret(f"mqtt_{_SLUG}"))
+    assert not site.lets_in(_SLUG, old)
+    assert site.started() == started
+
+
+def test_changed_rules_are_loaded_without_a_restart_and_all_connect_again(site: Site) -> None:
+    started = site.started()
+    rule = {"action": "subscribe", "effect": "allow", "topic": f"{_SLUG}/sensori", "match": "literal"}
+    site.variables["emqx_clients"] = [{"username": "monitor", "password": "monitor-for-this-test", "rules": [rule]}]
+    with site.connected(("ecms-writer", site.secret("mqtt_ecms-writer"))) as alive:
+        site.run("--check", "--diff")
+        assert "monitor" not in site.stored()["users"]
+        assert alive() == [True]
+        site.run()
+        assert site.changed_tasks() == [
+            "Rules",
+            "Are the rules newer than what the broker knows?",
+            "Load the new rules",
+            "Users and their passwords at the broker",
+        ]
+        assert alive() == [False]
+    assert site.lets_in("monitor", "monitor-for-this-test")
+    assert site.started() == started
+
+
+def test_a_removed_user_is_gone_with_its_rules(site: Site) -> None:
+    site.variables |= {"emqx_clients": [], "emqx_absent": ["monitor"]}
+    with site.connected(("monitor", "monitor-for-this-test")) as alive:
+        site.run()
+        assert alive() == [False]
+    assert "monitor" not in site.stored()["users"]
+    assert "monitor" not in site.machine.run(["cat", f"{_DIRECTORY}/acl.conf"]).stdout
+
+
+def test_what_emqx_refuses_is_not_kept(site: Site) -> None:
+    before = site.machine.run(["cat", "/etc/emqx/emqx.conf"]).stdout
+    started = site.started()
+    with pytest.raises(ProvisionError, match=r"EMQX refuses its new configuration .*bad_hocon_file"):
+        site.run("-e", "emqx_session_expiry='7d{'")
+    assert site.machine.run(["cat", "/etc/emqx/emqx.conf"]).stdout == before
+    assert site.machine.run("ls /etc/emqx").stdout.split() == ["acl.conf", "ecms", "emqx.conf", "vm.args"]
+    assert site.run().changed == 0, site.changed_tasks()
+    assert site.started() == started
+
+
+def test_another_package_than_the_one_that_is_wanted_is_not_installed(
+    site: Site, packages: dict[str, tuple[Path, str]]
+) -> None:
+    with pytest.raises(ProvisionError, match=r"has the SHA-256 [0-9a-f]{64}, not emqx_package_sha256"):
+        site.run("-e", "emqx_version=5.8.10", "-e", f"emqx_package_path={packages['5.8.10'][0]}")
+    shown = site.machine.run(["dpkg-query", "--show", "--showformat=${Version}", "emqx"])
+    assert shown.stdout == _VERSION
+
+
+def test_an_interrupted_run_and_a_known_password_are_put_right(site: Site) -> None:
+    """The API key is on disk but not in the running broker; and an old EMQX still knows admin and public."""
+    (site.home / ".secrets/mqtt_admin").write_text("K" * 32)
+    site.machine.run(
+        f"printf 'ecms-admin:%s\\n' {'K' * 32} > {_DIRECTORY}/api-keys; touch -d yesterday {_DIRECTORY}/api-keys"
+    )
+    change = "import json,sys;d=json.load(sys.stdin);d['admins']={'admin':'public'};print(json.dumps(d))"
+    site.machine.run(f'f=/var/lib/emqx/standin.json; python3 -c "{change}" < $f > /tmp/x && cat /tmp/x > $f')
+    site.run()
+    assert site.changed_tasks() == [
+        "Restart the broker, which may still know an old API key",
+        "Does the dashboard let in the user that every EMQX starts with?",
+        "It does not any more",
+    ]
+    assert site.stored()["admins"] == {}
+
+
+def test_an_upgrade_keeps_everything(site: Site, packages: dict[str, tuple[Path, str]]) -> None:
+    path, checksum = packages["5.8.10"]
+    users = site.stored()["users"]
+    site.variables |= {"emqx_version": "5.8.10", "emqx_package_path": str(path), "emqx_package_sha256": checksum}
+    site.run()
+    assert "Install it" in site.changed_tasks()
+    assert site.stored()["users"] == users
+    readable = site.machine.run(["find", _DIRECTORY, "-type", "f", "-perm", "/o=rwx", "-not", "-name", "rules-loaded"])
+    assert readable.stdout == ""
+    assert site.run().changed == 0, site.changed_tasks()
+
+
+def test_another_broker_retires_it(site: Site) -> None:
+    household = site.home / "group_vars" / _SLUG / "household.yml"
+    household.write_text(household.read_text().replace("emqx\n", "mosquitto\n"))
+    site.run()
+    assert site.changed_tasks() == ["EMQX is stopped and stays so"]
+    state = site.machine.run(["systemctl", "is-enabled", "emqx"], check=False).stdout.strip()
+    assert state == "disabled"
+    assert site.machine.run(["systemctl", "is-active", "emqx"], check=False).stdout.strip() == "inactive"
