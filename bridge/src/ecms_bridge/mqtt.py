@@ -33,6 +33,8 @@ KEEPALIVE_S = 30
 _CONNECT_TIMEOUT_S = 10.0
 _FIRST_RETRY_S = 0.5
 _MAX_RETRY_S = 30.0
+_STEADY_S = 10.0
+"""A connection that ends sooner is no success: two clients of one name would end each other's again and again."""
 _MAX_BROKER_INFLIGHT = 65535
 _CLOSING_S = 1.0
 
@@ -78,6 +80,7 @@ class MqttLink:
         self._registered: tuple[paho.SocketLike, int] | None = None
         self._retry_s = _FIRST_RETRY_S
         self._next_attempt = 0.0
+        self._up_since = 0.0
         self._throttled = ThrottledLog(_log)
         self._window = _MAX_BROKER_INFLIGHT
         self._in_flight = 0
@@ -255,7 +258,7 @@ class MqttLink:
             client.disconnect()
             return
         _log.info("connected to the broker at %s port %d", self._settings.host, self._settings.port)
-        self._retry_s = _FIRST_RETRY_S
+        self._up_since = time.monotonic()
         self.up = True
         self.trouble = ""
         self._on_up()
@@ -281,6 +284,15 @@ class MqttLink:
     def _lost(self) -> None:
         if self.up:
             _log.warning("lost the connection to the broker")
+            if time.monotonic() - self._up_since >= _STEADY_S:
+                self._retry_s = _FIRST_RETRY_S
+            else:
+                self._in_trouble(
+                    "brief",
+                    "the broker ended the connection of %r soon after it began: see its log, and switch off any other "
+                    "hub of this household",
+                    self._client_id,
+                )
         self.up = False
         self.trouble = self.trouble or "the broker ended the connection: see its log"
         self._client = None
