@@ -42,6 +42,7 @@ FAST = Timing(
     status=0.5,
     status_interval=0.05,
     marker_poll=0.05,
+    home_assistant=0.1,
     idle=0.02,
 )
 PATIENCE_S = 20.0

@@ -17,7 +17,9 @@ from ecms_bridge.config import ConfigError, credential
 from ecms_bridge.datagram import Datagram, DatagramError, Flag, Refusal, acknowledgement, format_mac, parse
 from ecms_bridge.hub.boxes import BoxSocket, BoxSocketError
 from ecms_bridge.hub.counters import Counters
+from ecms_bridge.hub.discovery import Discovery
 from ecms_bridge.hub.holding import Held, Holding
+from ecms_bridge.hub.home_assistant import HomeAssistant
 from ecms_bridge.hub.judge import Judge
 from ecms_bridge.hub.ledger import Address, Entry, Ledger
 from ecms_bridge.hub.publisher import MqttPublisher
@@ -69,10 +71,13 @@ class Hub:
         self._limits = limits or Limits()
         self._throttled = ThrottledLog(_log)
         self.counters = Counters()
+        self._discovery = Discovery(settings.household, settings.home_assistant)
         self._publisher = MqttPublisher(
             settings.household,
             settings.mqtt,
             password,
+            discovery=self._discovery.filter,
+            on_discovery=self._discovered,
             on_confirmed=self._confirmed,
             on_foreign=self._foreign,
             on_up=self._up,
@@ -83,6 +88,12 @@ class Hub:
         except BoxSocketError:
             self._spool.close()
             raise
+        self._home_assistant = (
+            None
+            if settings.home_assistant is None
+            else HomeAssistant(settings.home_assistant, settings.spool_directory)
+        )
+        self._next_states = 0.0
         self._ledger = Ledger(self._timing)
         self._holding = Holding(self._limits.held)
         self._roster = Roster()
@@ -134,6 +145,8 @@ class Hub:
         self._use_spool()
         self._busy = self._publish() or releasing
         self._tell()
+        if self._home_assistant is not None and self._now >= self._next_states:
+            self._tell_home_assistant(self._home_assistant)
 
     def _receive(self) -> None:
         for data, address in self._boxes.receive(self._limits.datagrams_a_turn):
@@ -195,6 +208,10 @@ class Hub:
                 address=address,
             )
         )
+        if self._home_assistant is not None:
+            started = time.time() - (self._now - self._started)
+            amps = datagram.current_ma / 1000
+            self._home_assistant.reading(datagram.mac, datagram.device, timestamp, amps, started)
 
     def _refuse(self, reason: Refusal, address: Address, datagram: Datagram | None = None) -> None:
         self.counters.refuse(reason)
@@ -218,6 +235,12 @@ class Hub:
     def _up(self) -> None:
         self._ledger.reconnected()
         self._told = (float("-inf"), ())
+        for topic, payload in self._discovery.messages.items():
+            self._publisher.publish_to(topic, payload, retain=True)
+
+    def _discovered(self, topic: str, payload: bytes) -> None:
+        if self._discovery.is_stale(topic, payload):
+            self._publisher.publish_to(topic, b"", retain=True)
 
     def _confirmed(self, ids: list[str]) -> None:
         for reading_id in ids:
@@ -361,6 +384,13 @@ class Hub:
         self._publisher.publish_status(self._status())
         self._told = (self._now, state)
 
+    def _tell_home_assistant(self, home_assistant: HomeAssistant) -> None:
+        if not self._clock_right or not self._publisher.up:
+            return
+        self._next_states = self._now + self._timing.home_assistant
+        for device, state in home_assistant.states(time.time()).items():
+            self._publisher.publish_to(self._discovery.state_topic(device), state, retain=False)
+
     def _states(self) -> tuple[str, ...]:
         stalled = self._ledger.oldest_age(self._now) >= self._timing.stall
         return (
@@ -417,6 +447,8 @@ class Hub:
         for _ in range(2):  # the first attempt may find the spool damaged and begin a new one
             if self._ledger.live or self._spool.unwritten:
                 self._commit(self._ledger.overdue(self._now, keep=0))
+        if self._home_assistant is not None:
+            self._home_assistant.save()
         _log.info("stopping; %d readings in the spool, %d left with their boxes", self._spool.count, self._ledger.live)
         self._publisher.close(selector)
         self._boxes.close()

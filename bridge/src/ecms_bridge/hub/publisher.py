@@ -21,8 +21,9 @@ _log = logging.getLogger(__name__)
 class MqttPublisher:
     """The hub's place at the broker.
 
-    ``on_confirmed`` is called with the ids of each confirmation, ``on_foreign`` for one that is none, and
-    ``on_up`` whenever the connection stands (again).
+    ``on_confirmed`` is called with the ids of each confirmation, ``on_foreign`` for one that is none,
+    ``on_discovery(topic, payload)`` with what is found under ``discovery``, and ``on_up`` whenever the
+    connection stands (again).
     """
 
     def __init__(
@@ -31,12 +32,16 @@ class MqttPublisher:
         settings: MqttSettings,
         password: str,
         *,
+        discovery: str,
+        on_discovery: Callable[[str, bytes], None],
         on_confirmed: Callable[[list[str]], None],
         on_foreign: Callable[[], None],
         on_up: Callable[[], None],
     ) -> None:
         self._readings_topic = names.readings_topic(household)
         self._status_topic = names.status_topic(household)
+        self._confirmations_topic = names.confirmations_topic(household)
+        self._on_discovery = on_discovery
         self._on_confirmed = on_confirmed
         self._on_foreign = on_foreign
         self._throttled = ThrottledLog(_log)
@@ -45,7 +50,7 @@ class MqttPublisher:
             settings,
             password,
             f"ecms-hub-{household}",
-            [names.confirmations_topic(household)],
+            [self._confirmations_topic, discovery],
             self._received,
             on_up,
             self._will,
@@ -69,6 +74,10 @@ class MqttPublisher:
         """Publish an encoded reading; false if there is no connection."""
         return self._link.publish(self._readings_topic, message)
 
+    def publish_to(self, topic: str, payload: bytes, *, retain: bool) -> bool:
+        """Publish something else; false if there is no connection."""
+        return self._link.publish(topic, payload, retain=retain)
+
     def together(self) -> AbstractContextManager[None]:
         """Return a context in which what is published travels together."""
         return self._link.together()
@@ -90,7 +99,10 @@ class MqttPublisher:
         """Say that the hub goes offline, and disconnect."""
         self._link.close(selector, self._will)
 
-    def _received(self, _topic: str, payload: bytes) -> None:
+    def _received(self, topic: str, payload: bytes) -> None:
+        if topic != self._confirmations_topic:
+            self._on_discovery(topic, payload)
+            return
         try:
             ids = decode_confirmation(payload)
         except MessageError as error:

@@ -10,6 +10,7 @@ from typing import Self
 from ecms_bridge import names
 from ecms_bridge.config import ConfigError, MqttSettings, Section, credential
 from ecms_bridge.datagram import KEY_LENGTH
+from ecms_bridge.hub.appliances import Appliances
 
 _MAX_PORT = 65535
 _key_match = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_LENGTH}}}").fullmatch
@@ -17,7 +18,10 @@ _key_match = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_LENGTH}}}").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """The configuration file. ``clock_marker`` is None where the hub's clock is trusted."""
+    """The configuration file.
+
+    ``clock_marker`` is None where the hub's clock is trusted, ``home_assistant`` where it is to be told nothing.
+    """
 
     household: str
     require_signed_readings: bool
@@ -27,6 +31,7 @@ class HubSettings:
     spool_directory: Path
     spool_max_readings: int
     clock_marker: Path | None
+    home_assistant: Appliances | None = None
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -34,6 +39,7 @@ class HubSettings:
         document = Section.from_file(path)
         udp, spool, clock = (document.section(name) for name in ("udp", "spool", "clock"))
         marker = clock.take("marker", str)
+        home_assistant = document.maybe("home_assistant")
         settings = cls(
             household=document.take("household", str),
             require_signed_readings=document.take("require_signed_readings", bool),
@@ -43,6 +49,7 @@ class HubSettings:
             spool_directory=Path(spool.take("directory", str)),
             spool_max_readings=spool.take("max_readings", int),
             clock_marker=Path(marker) if marker else None,
+            home_assistant=None if home_assistant is None else Appliances.parse(home_assistant),
         )
         for section in (udp, spool, clock, document):
             section.done()
@@ -88,6 +95,7 @@ class Timing:
     status: float = 60.0
     status_interval: float = 1.0
     marker_poll: float = 1.0
+    home_assistant: float = 10.0
     idle: float = 0.25
     """The longest a turn of the loop waits: a signal does not end the wait by itself."""
 
