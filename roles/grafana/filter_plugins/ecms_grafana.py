@@ -29,6 +29,7 @@ FAST, SLOW = "10s", "60s"
 """How often rules are evaluated: Grafana's minimum for what is urgent, seldom for what takes minutes anyway."""
 RECEIVER, RECEIVER_ONCE = "ecms", "ecms-once"
 GAUGE_PANEL: tuple[str, int] = ("ecms-casa", 1)
+"""The gauge of total now, which shows the overload: identity of its dashboard, and of the panel there."""
 
 _CONDITIONS = {"total": "gt", "appliance": "gt", "silent": "lt", "finished": "gt", "meter": "lt", "storing": "gt"}
 _FINISHED_HOLD_S = 900
@@ -79,6 +80,7 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 }
 """Subject and advice of each kind of alert. ``value`` is what was measured, the rest what the inventory says."""
 
+_LOCALES = {"it": "it-IT", "en": "en-US"}
 _WORDS = {
     "it": {"firing": "ALLARME", "resolved": "Risolto", "since": "dal", "ended": "finito", "see": "Dettagli"},
     "en": {"firing": "ALERT", "resolved": "Resolved", "since": "since", "ended": "ended", "see": "Details"},
@@ -183,9 +185,26 @@ def alert_rules(households: Sequence[Facts], org_ids: Mapping[str, int]) -> Docu
     return {"apiVersion": 1, "groups": groups}
 
 
-def rule_uids(household: Facts) -> list[str]:
-    """Return the identities of a household's alert rules."""
-    return [str(alert["uid"]) for alert in _alerts(household)]
+def removals(
+    households: Sequence[Facts],
+    org_ids: Mapping[str, int],
+    rules: Sequence[Mapping[str, object]],
+    points: Sequence[Mapping[str, object]],
+) -> Document:
+    """Return the provisioning file that removes what is ours and no longer wanted.
+
+    ``rules`` and ``points`` are the answers of Grafana's API for each household, in their order.
+    """
+    gone: dict[str, list[Document]] = {"deleteRules": [], "deleteContactPoints": []}
+    for household, own_rules, own_points in zip(households, rules, points, strict=True):
+        org = org_ids[str(household["slug"])]
+        wanted = {str(alert["uid"]) for alert in _alerts(household)}
+        ways = range(1, len(_mappings(household["notify"])) + 1)
+        wanted |= {f"{name}-{number}" for name in (RECEIVER, RECEIVER_ONCE) for number in ways}
+        for key, found in (("deleteRules", own_rules), ("deleteContactPoints", own_points)):
+            uids = [str(one.get("uid", "")) for one in _mappings(found["json"])]
+            gone[key] += [{"orgId": org, "uid": uid} for uid in uids if uid.startswith("ecms-") and uid not in wanted]
+    return {"apiVersion": 1, **gone}
 
 
 def contact_points(households: Sequence[Facts], org_ids: Mapping[str, int], secrets: str) -> Document:
@@ -329,6 +348,27 @@ def organisations(households: Sequence[Facts]) -> list[Document]:
         }
         for household in households
     ]
+
+
+def preferences(households: Sequence[Facts], home_dashboard: str) -> list[Document]:
+    """Return what the module ``grafana_organisations`` keeps once the dashboards are there."""
+    return [
+        {
+            "name": str(household["slug"]),
+            "preferences": {
+                "homeDashboardUID": home_dashboard,
+                "timezone": str(household["timezone"]),
+                "weekStart": "monday",
+                "language": _LOCALES[str(household["language"])],
+            },
+        }
+        for household in households
+    ]
+
+
+def repeated(values: Sequence[str]) -> list[str]:
+    """Return what stands in a list more than once."""
+    return sorted({value for value in values if list(values).count(value) > 1})
 
 
 def secret_files(households: Sequence[Facts]) -> list[dict[str, str]]:
@@ -503,11 +543,13 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "ecms_grafana_alert_rules": alert_rules,
-            "ecms_grafana_rule_uids": rule_uids,
             "ecms_grafana_contact_points": contact_points,
+            "ecms_grafana_removals": removals,
             "ecms_grafana_data_sources": data_sources,
             "ecms_grafana_dashboard_providers": dashboard_providers,
             "ecms_grafana_organisations": organisations,
+            "ecms_grafana_preferences": preferences,
+            "ecms_grafana_repeated": repeated,
             "ecms_grafana_secret_files": secret_files,
             "ecms_grafana_ini": ini_text,
         }

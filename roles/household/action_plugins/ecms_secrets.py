@@ -94,7 +94,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         generated: list[str] = []
         changed = False
         try:
-            changed = bool(missing) and prepare_directory(directory, check=check)
+            # Also where nothing is to be kept: other roles put certificates there.
+            changed = prepare_directory(directory, check=check)
             for name in missing:
                 path = directory / name
                 if path.exists():

@@ -51,7 +51,7 @@ def username(given: Variables, slug: str) -> str:
 
 def remote(given: Variables) -> dict[str, object]:
     """Return where a broker that is not ours is; nothing when it is ours."""
-    if given["ecms_mqtt_broker"] != "remote":
+    if given.get("ecms_mqtt_broker") != "remote":
         return {}
     return {
         "host": str(given["ecms_mqtt_host"]),

@@ -10,7 +10,8 @@ from household_checks.values import Variables, entries, mappings, one_of, show, 
 
 ROLES = ("Admin", "Editor", "Viewer")
 ADMIN = "admin"
-ADMIN_SECRET = "grafana_admin"  # noqa: S105 - the name of a secret, not its value
+SERVER_SECRETS = ("grafana_admin", "grafana_secret_key")
+"""Password of the administrator, and the key with which Grafana encrypts what it keeps of others."""
 
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{0,38}[a-z0-9]")
 

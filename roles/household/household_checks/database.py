@@ -38,7 +38,7 @@ def needed_secrets(given: Variables) -> dict[str, str]:
 
 def remote(given: Variables) -> dict[str, object]:
     """Return where a database that is not ours is; nothing when it is ours."""
-    if given["ecms_database"] != "remote":
+    if given.get("ecms_database") != "remote":
         return {}
     return {
         "host": str(given["ecms_database_host"]),

@@ -81,7 +81,7 @@ def host_mistakes(
     if set(SERVICE_GROUPS) & set(groups):
         wanted += secrets.SERVICE_SECRETS
     if DASHBOARD in groups:
-        wanted += [dashboard.ADMIN_SECRET, *mail.needed_secrets(given)]
+        wanted += [*dashboard.SERVER_SECRETS, *mail.needed_secrets(given)]
     for group, part_of_services in SERVICE_PARTS.items():
         found += part_of_services.mistakes(given)
         if group in groups:
