@@ -27,6 +27,8 @@ _IO_TIMEOUT_S = 3600
 
 _ROW_LOCK_WAIT_S = 50
 _TURN_WAIT_S = 60
+_SINCE_TARIFFS = 3
+"""The migration that makes the tables of settings and tariffs."""
 
 
 def main() -> None:
@@ -61,15 +63,15 @@ def apply(session: Session, household: Household, migrations: list[Migration], *
         if not check:
             return [
                 *changes,
-                *_extend_calendar(session, household),
+                *(calendar_changes := _extend_calendar(session, household)),
                 *appliances.Appliances(session, household).apply(),
                 *settings.apply(session, household.settings),
-                *_extend_prices(session, household),
+                *_extend_prices(session, household, days_changed=bool(pending or calendar_changes)),
             ]
         if len(pending) == len(migrations):
             return [*changes, *_first_contents(session, household)]
         migrator.use()
-        return [*changes, *_outlook(session, household, migrated=not pending)]
+        return [*changes, *_outlook(session, household, pending)]
 
 
 def maintain(session: Session, household: Household, migrations: list[Migration]) -> list[str]:
@@ -81,8 +83,8 @@ def maintain(session: Session, household: Household, migrations: list[Migration]
             raise SchemaError(msg)
         migrator.use()
         return [
-            *_extend_calendar(session, household),
-            *_extend_prices(session, household),
+            *(changes := _extend_calendar(session, household)),
+            *_extend_prices(session, household, days_changed=bool(changes)),
             *maintenance.retire(session, household),
         ]
 
@@ -124,23 +126,21 @@ def _first_contents(session: Session, household: Household) -> list[str]:
     return [
         *calendar.describe(missing, wrong),
         *appliances.plan(household, appliances.Stored()).changes,
+        *settings.plan(household.settings, None),
         *prices.plan(household.tariffs, {}, _today()).changes,
     ]
 
 
-def _outlook(session: Session, household: Household, *, migrated: bool) -> list[str]:
+def _outlook(session: Session, household: Household, pending: list[Migration]) -> list[str]:
     days = calendar.Calendar(session, household.zone, _today())
     missing, wrong = days.plan(days.stored())
-    stored = appliances.Appliances(session, household).stored()
-    changes = [*calendar.describe(missing, wrong), *appliances.plan(household, stored).changes]
-    if not migrated:
-        # Tables that a migration is yet to make cannot be looked into.
-        return changes
-    return [
-        *changes,
-        *settings.outlook(session, household.settings),
-        *prices.Prices(session, household, _today()).outlook(),
-    ]
+    known = appliances.Appliances(session, household).stored()
+    changes = [*calendar.describe(missing, wrong), *appliances.plan(household, known).changes]
+    if any(migration.version <= _SINCE_TARIFFS for migration in pending):
+        changes += settings.plan(household.settings, None)
+        return [*changes, *prices.plan(household.tariffs, {}, _today()).changes]
+    changes += settings.plan(household.settings, settings.stored(session))
+    return [*changes, *prices.Prices(session, household, _today()).outlook(days_changed=bool(missing or wrong))]
 
 
 def _extend_calendar(session: Session, household: Household) -> list[str]:
@@ -151,9 +151,9 @@ def _extend_calendar(session: Session, household: Household) -> list[str]:
     return calendar.describe(missing, wrong)
 
 
-def _extend_prices(session: Session, household: Household) -> list[str]:
+def _extend_prices(session: Session, household: Household, *, days_changed: bool) -> list[str]:
     tariffs = prices.Prices(session, household, _today())
-    changes = tariffs.apply()
+    changes = tariffs.apply(days_changed=days_changed)
     tariffs.close()
     return changes
 

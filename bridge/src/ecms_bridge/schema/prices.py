@@ -79,30 +79,33 @@ class Prices:
         self._today = today
         self._days = Days(household.slug)
 
-    def outlook(self) -> list[str]:
-        """Return what ``apply`` would change of the tariffs."""
-        return plan(self._household.tariffs, self._terms(), self._today).changes
+    def outlook(self, *, days_changed: bool) -> list[str]:
+        """Return what ``apply`` would change."""
+        stored = self._terms()
+        wanted = plan(self._household.tariffs, stored, self._today)
+        if wanted.changes or days_changed:
+            return wanted.changes
+        with self._session.cursor() as cursor:
+            cursor.execute("SELECT name, band FROM band")
+            bands: dict[str, int] = dict(cursor.fetchall())
+        return _describe(self._changed(_tariffs(stored), [], bands, self._stored()))
 
-    def apply(self) -> list[str]:
+    def apply(self, *, days_changed: bool) -> list[str]:
         """Bring the tables to the inventory and the calendar in one transaction; return what changed.
 
-        Writers wait meanwhile. Raises SchemaError if a tariff that already holds has other terms.
+        Writers wait meanwhile. That prices follow days and tariffs is no change of its own: ``days_changed`` tells
+        whether the calendar did. Raises SchemaError if a tariff that already holds has other terms.
         """
         with self._session.cursor() as cursor:
             cursor.execute("SELECT generation FROM writer_state WHERE id = 1 FOR UPDATE")
-            stored = self._terms()
-            wanted = plan(self._household.tariffs, stored, self._today)
+            wanted = plan(self._household.tariffs, self._terms(), self._today)
             for valid_from, terms in wanted.terms.items():
                 cursor.execute("DELETE FROM tariff WHERE valid_from = %s", (valid_from,))
                 if terms is not None:
                     cursor.execute("INSERT INTO tariff (valid_from, terms) VALUES (%s, %s)", (valid_from, terms))
-            tariffs = [Tariff.from_terms(day, terms) for day, terms in sorted(self._terms().items())]
-            days = self._write(tariffs, wanted.since)
+            changed = self._write(_tariffs(self._terms()), wanted.since)
         self._session.commit()
-        changes = list(wanted.changes)
-        if days:
-            changes.append(f"prices: set {len(days)} days from {days[0]} to {days[-1]}")
-        return changes
+        return wanted.changes if wanted.changes or days_changed else _describe(changed)
 
     def close(self) -> None:
         """Close all days that have ended: after a migration, and where no writer has been at work since."""
@@ -131,34 +134,40 @@ class Prices:
             cursor.execute("SELECT valid_from, terms FROM tariff")
             return dict(cursor.fetchall())
 
-    def _write(self, tariffs: list[Tariff], since: list[tuple[date, date]]) -> list[date]:
-        """Write the days that are missing, that a changed tariff touches or that have not come; return those."""
+    def _write(self, tariffs: list[Tariff], since: list[tuple[date, date]]) -> list[tuple[Day, Priced]]:
+        """Write the days that differ, and sum those again whose bands have changed."""
         bands = self._bands({name for tariff in tariffs for name in tariff.prices})
-        with self._session.cursor() as cursor:
-            cursor.execute("SELECT day, begins, ends FROM calendar ORDER BY day")
-            calendar = [Day(*row) for row in cursor.fetchall()]
-            closed = self._days.closed(cursor)
         stored = self._stored()
-        changed: list[tuple[Day, Priced]] = []
-        for day in calendar:
-            old = stored.get(day.day)
-            may_change = (
-                old is None
-                or day.day >= self._today
-                or any(first <= day.day < after for first, after in since)
-                or (old.slots[0][0], old.slots[-1][1]) != (day.begins, day.ends)
-            )
-            if may_change:
-                new = self._priced(tariffs, day, bands)
-                if new != old:
-                    changed.append((day, new))
+        changed = self._changed(tariffs, since, bands, stored)
         self._replace(changed)
         with self._session.cursor() as cursor:
+            closed = self._days.closed(cursor)
             for day, new in changed:
                 old = stored.get(day.day)
                 if old is not None and old.slots != new.slots and day.ends <= closed:
                     self._days.again(cursor, day)
-        return [day.day for day, _ in changed]
+        return changed
+
+    def _changed(
+        self, tariffs: list[Tariff], since: list[tuple[date, date]], bands: dict[str, int], stored: dict[date, Priced]
+    ) -> list[tuple[Day, Priced]]:
+        """Return the days to write: missing ones and, where they differ, days to come, moved or with a new tariff."""
+        with self._session.cursor() as cursor:
+            cursor.execute("SELECT day, begins, ends FROM calendar ORDER BY day")
+            calendar = [Day(*row) for row in cursor.fetchall()]
+        changed: list[tuple[Day, Priced]] = []
+        for day in calendar:
+            old = stored.get(day.day)
+            if (
+                old is None
+                or day.day >= self._today
+                or any(first <= day.day < after for first, after in since)
+                or (old.slots[0][0], old.slots[-1][1]) != (day.begins, day.ends)
+            ):
+                new = self._priced(tariffs, day, bands)
+                if new != old:
+                    changed.append((day, new))
+        return changed
 
     def _priced(self, tariffs: list[Tariff], day: Day, bands: dict[str, int]) -> Priced:
         tariff = in_force(tariffs, day.day)
@@ -207,3 +216,13 @@ class Prices:
                 "INSERT INTO day_fixed (day, fixed) VALUES (%s, %s)",
                 [(day.day, new.fixed) for day, new in changed if new.fixed is not None],
             )
+
+
+def _tariffs(stored: dict[date, str]) -> list[Tariff]:
+    return [Tariff.from_terms(day, terms) for day, terms in sorted(stored.items())]
+
+
+def _describe(changed: list[tuple[Day, Priced]]) -> list[str]:
+    if not changed:
+        return []
+    return [f"prices: correct {len(changed)} days from {changed[0][0].day} to {changed[-1][0].day}"]

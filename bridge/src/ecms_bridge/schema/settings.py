@@ -57,29 +57,31 @@ def _power(members: dict[str, object], key: str) -> int:
     return watt
 
 
-def outlook(session: Session, settings: Settings) -> list[str]:
+def plan(settings: Settings, stored: Settings | None) -> list[str]:
     """Return what ``apply`` would change, for people."""
+    changed = [name for name in _COLUMNS if stored is None or getattr(stored, name) != getattr(settings, name)]
+    return [f"household: set {', '.join(changed)}"] if changed else []
+
+
+def stored(session: Session) -> Settings | None:
+    """Read the row; None if there is none yet."""
     with session.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(_COLUMNS)} FROM household WHERE id = 1")  # noqa: S608
-        row = cursor.fetchone() or [None] * len(_COLUMNS)
-    return [
-        f"household: {column} {getattr(settings, column)}"
-        for column, stored in zip(_COLUMNS, row, strict=True)
-        if stored != getattr(settings, column)
-    ]
+        row = cursor.fetchone()
+    return None if row is None else Settings(*row)
 
 
 def apply(session: Session, settings: Settings) -> list[str]:
     """Bring the row to the inventory; return what changed."""
-    changes = outlook(session, settings)
+    changes = plan(settings, stored(session))
     if changes:
-        values = ", ".join(f"%({column})s" for column in _COLUMNS)
-        update = ", ".join(f"{column} = %({column})s" for column in _COLUMNS)
+        values = ", ".join(f"%({name})s" for name in _COLUMNS)
+        update = ", ".join(f"{name} = %({name})s" for name in _COLUMNS)
         with session.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO household (id, {', '.join(_COLUMNS)}) VALUES (1, {values}) "  # noqa: S608
                 f"ON DUPLICATE KEY UPDATE {update}",
-                {column: getattr(settings, column) for column in _COLUMNS},
+                {name: getattr(settings, name) for name in _COLUMNS},
             )
         session.commit()
     return changes
