@@ -84,7 +84,12 @@ def _pytest(name: str, *arguments: str, timeout_s: float) -> Check:
 
 def _scenario(name: str) -> Check:
     scratch = f"MOLECULE_EPHEMERAL_DIRECTORY={REPOSITORY / 'build' / 'molecule' / name}"
-    return Check(name, ("env", scratch, *_tool("molecule", "test", "--scenario-name", name)), 1800)
+    command = ("env", scratch, *_tool("molecule", "test", "--scenario-name", name))
+    # The addresses without which a scenario cannot work, such as those of a vendor's packages.
+    needs = REPOSITORY / "molecule" / name / "needs.txt"
+    if needs.exists():
+        command = (sys.executable, str(REPOSITORY / "tests/reached.py"), name, str(needs), *command)
+    return Check(name, command, 1800)
 
 
 def shell_files(root: Path) -> list[str]:

@@ -81,7 +81,9 @@ def test_who_is_no_household_may_nothing(user: str | None, action: rules.Action)
 slugs = st.from_regex(names.SLUG_PATTERN, fullmatch=True).filter(
     lambda slug: len(slug) <= names.MAX_SLUG_LENGTH and slug != "statistics"
 )
-levels = st.one_of(slugs, st.sampled_from(["+", "#", "", "$SYS", "$share", "$queue", "$delayed", "1", "conferme"]))
+levels = st.one_of(
+    slugs, st.sampled_from(["+", "#", "", "$SYS", "$share", "$queue", "$exclusive", "$delayed", "1", "conferme"])
+)
 topics = st.lists(levels, min_size=1, max_size=5).map("/".join)
 
 

@@ -6,17 +6,11 @@ barrier behind which a delivered message would have been seen (the allowed cells
 
 from __future__ import annotations
 
-import getpass
-import importlib.util
 import itertools
 import json
 import queue
-import shutil
 import socket
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,39 +20,25 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker_matrix import ADMIN, HOUSEHOLDS, PUBLISH, STRANGERS, SUBSCRIBE, WILLS, WRITER, password_of
 from ecms_bridge import access
+from private_mosquitto import (
+    ADMIN_PASSWORD,
+    EVERYTHING,
+    INSTALLED,
+    MARKER,
+    PrivateBroker,
+    apply_model,
+    dynsec,
+    dynsec_file,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from collections.abc import Iterator
 
-ROLE = Path(__file__).parents[2] / "roles/mosquitto"
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-PLUGIN = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None)
 WAIT_S = 10
 NOT_AUTHORISED = 135
 NO_SUBSCRIBER = 16
-ADMIN_PASSWORD = "admin-for-this-test"
-MARKER = "ecms"
 
-pytestmark = pytest.mark.skipif(MOSQUITTO is None or PLUGIN is None, reason="mosquitto is not installed")
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROLE / f"library/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-dynsec: Any = load("mosquitto_dynsec")
-dynsec_file: Any = load("mosquitto_dynsec_file")
-EVERYTHING = [
-    {"action": "publish", "effect": "allow", "topic": "#", "match": "pattern"},
-    {"action": "subscribe", "effect": "allow", "topic": "#", "match": "pattern"},
-]
+pytestmark = pytest.mark.not_run_unless(INSTALLED, "mosquitto is not installed: make setup-test installs it")
 
 
 class Peer:
@@ -134,64 +114,6 @@ class Peer:
         while not self.messages.empty():
             found.append(self.messages.get())
         return found
-
-
-class PrivateBroker:
-    """A Mosquitto of our own, on a free port, with the role's plugin file."""
-
-    def __init__(self, directory: Path) -> None:
-        self.file = directory / "dynamic-security.json"
-        self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-
-    def start(self) -> None:
-        tree: dict[str, Any] = json.loads(self.file.read_text()) if self.file.exists() else {}
-        dynsec_file.with_admin(tree, ADMIN, ADMIN_PASSWORD, MARKER)
-        self.file.write_text(json.dumps(tree))
-        self.file.chmod(0o600)
-        config = self._directory / "mosquitto.conf"
-        config.write_text(
-            f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\nallow_anonymous false\n"
-            f"persistence false\nplugin {PLUGIN}\nplugin_opt_config_file {self.file}\nsys_interval 1\n"
-        )
-        assert MOSQUITTO is not None
-        self._process = subprocess.Popen(
-            [MOSQUITTO, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + WAIT_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert self._process.poll() is None, "mosquitto did not start"
-                assert time.monotonic() < deadline, "mosquitto does not listen"
-                time.sleep(0.02)
-            else:
-                return
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        self._process.wait(timeout=WAIT_S)
-
-    def manage(self, work: Callable[[Any], None], *, check_mode: bool = False) -> list[str]:
-        """Run ``work`` as the Ansible module would and return the changes it reports."""
-        with dynsec.Connection("127.0.0.1", self.port, ADMIN, ADMIN_PASSWORD, WAIT_S) as connection:
-            connection.listen(dynsec.RESPONSE_TOPIC)
-            broker = dynsec.Broker(connection, MARKER, check_mode=check_mode)
-            work(broker)
-            changes: list[str] = broker.changes
-            return changes
-
-
-def apply_model(broker: Any) -> None:
-    for slug in HOUSEHOLDS:
-        broker.ensure_client(slug, password_of(slug), access.household_rules(slug), f"household {slug}")
-    broker.ensure_client(WRITER, password_of(WRITER), access.writer_rules(), "writer")
-    broker.ensure_client("observer", password_of("observer"), EVERYTHING, "test")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ The first rule whose client, action and topics all match decides, and where none
 A user name is compared exactly, or searched for a regular expression that nothing anchors. Topics are compared
 level by level: in a rule ``+`` stands for any one level, whatever it is (also the ``#`` of a subscription), ``#`` for
 all that follow; neither matches a first level that begins with ``$``. ``{eq, Filter}`` matches that very spelling.
-Of a shared subscription the group is taken off first, and of a delayed publication the delay.
+Of a shared subscription the group is taken off first, of an exclusive one the word, of a delayed publication the delay.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _real(action: Action, topic: str) -> str:
     levels = topic.split("/")
     if action == "subscribe" and levels[0] == "$share":
         return "/".join(levels[2:])
-    if action == "subscribe" and levels[0] == "$queue":
+    if action == "subscribe" and levels[0] in ("$queue", "$exclusive"):
         return "/".join(levels[1:])
     if action == "publish" and levels[0] == "$delayed":
         return _real(action, "/".join(levels[2:]))
