@@ -1,0 +1,222 @@
+"""Casa: what the household draws now, what it used and what that cost."""
+
+from __future__ import annotations
+
+from ecms_dashboards.dashboard import Dashboard, Row
+from ecms_dashboards.panels import (
+    BAD,
+    BY_NAME,
+    COVERAGE_STEPS,
+    GOOD,
+    WARNING,
+    Column,
+    Note,
+    bar_gauge,
+    bars,
+    by_name,
+    colored,
+    coverage,
+    gauge,
+    lines,
+    money,
+    number,
+    power_marks,
+    renamed,
+    rows_to_fields,
+    table,
+    target,
+)
+
+_DAY = "time:ddd D/M"
+_PACKETS_A_MINUTE = 6
+_MARKS = target("marks", "B")
+
+_NOW = Row(
+    (
+        gauge(
+            "home.now",
+            "watt",
+            [target("total_now"), _MARKS],
+            width=8,
+            height=9,
+            transformations=power_marks("B", scale=True),
+            defaults={"min": 0, "decimals": 0},
+            overrides=[by_name("total_w", {"displayName": ""})],
+        ),
+        bar_gauge(
+            "home.appliances",
+            "watt",
+            [target("appliances_now")],
+            width=8,
+            height=9,
+            transformations=rows_to_fields("appliance", "watt", "ampere"),
+            defaults={"color": BY_NAME, "min": 0, "decimals": 0},
+        ),
+        bar_gauge(
+            "home.throughput",
+            "short",
+            [target("throughput")],
+            width=8,
+            height=9,
+            transformations=rows_to_fields("appliance", "packets_per_minute"),
+            defaults={
+                "min": 0,
+                "max": _PACKETS_A_MINUTE,
+                "decimals": 0,
+                "thresholds": {
+                    "mode": "absolute",
+                    "steps": [
+                        {"value": None, "color": BAD},
+                        {"value": 1, "color": WARNING},
+                        {"value": _PACKETS_A_MINUTE - 1, "color": GOOD},
+                    ],
+                },
+            },
+        ),
+    ),
+)
+
+_PERIODS = Row(
+    (
+        number(
+            "home.used",
+            "watth",
+            [target("periods")],
+            width=10,
+            height=6,
+            fields="",
+            transformations=rows_to_fields("period", "wh", "wh_before", "cost", "cost_before"),
+            defaults={"decimals": 1},
+            overrides=[renamed("day", "period.day"), renamed("week", "period.week"), renamed("month", "period.month")],
+        ),
+        table(
+            "home.compared",
+            [target("periods"), _MARKS],
+            (
+                Column("period", width=130, words=("day", "week", "month")),
+                Column("wh", "watth", 1),
+                Column("wh_before", "watth", 1),
+                Column("cost", decimals=2),
+                Column("cost_before", decimals=2),
+            ),
+            width=14,
+            height=6,
+            transformations=money("B", "cost.*"),
+        ),
+    ),
+)
+
+_POWER = (
+    Row(
+        (
+            lines(
+                "home.watt",
+                "watt",
+                [target("watt", series=True), _MARKS],
+                height=11,
+                transformations=power_marks("B"),
+                custom={
+                    "fillOpacity": 40,
+                    "stacking": {"mode": "normal", "group": "A"},
+                    "thresholdsStyle": {"mode": "dashed"},
+                },
+            ),
+        ),
+        "home.power",
+    ),
+    Row((lines("home.ampere", "amp", [target("ampere", series=True)]),)),
+)
+
+_ENERGY = (
+    Row(
+        (bars("home.daily", "watth", [target("daily_wh", series=True)], x_unit=_DAY, stacked=True, height=11),),
+        "home.energy",
+    ),
+    Row((coverage("home.coverage", "percent", [target("daily_coverage", series=True)]),)),
+    Row(
+        (
+            bars(
+                "home.weekly",
+                "watth",
+                [target("weekly_mean_wh", series=True)],
+                x_unit=_DAY,
+                stacked=False,
+                width=12,
+                height=10,
+            ),
+            table(
+                "home.mean",
+                [target("mean_daily_wh")],
+                (
+                    Column("appliance"),
+                    Column(
+                        "mean_wh", "watth", 1, properties={"custom.cellOptions": {"type": "gauge", "mode": "basic"}}
+                    ),
+                    Column("days", "short", 0, 80),
+                    Column("coverage_percent", "percent", 0, 110, colored(*COVERAGE_STEPS)),
+                ),
+                width=12,
+                height=10,
+                defaults={"min": 0},
+            ),
+        ),
+    ),
+)
+
+_COST = (
+    Row(
+        (
+            bars(
+                "home.daily_cost",
+                "currencyEUR",
+                [target("daily_cost", series=True), _MARKS],
+                x_unit=_DAY,
+                stacked=True,
+                width=14,
+                height=9,
+                transformations=money("B", "^(?!time$|Time$).*"),
+            ),
+            table(
+                "home.months",
+                [target("cost_by_month"), _MARKS],
+                (
+                    Column("month", width=100),
+                    Column("wh", "watth", 1),
+                    Column("cost", decimals=2),
+                    Column("fixed_cost", decimals=2),
+                ),
+                width=10,
+                height=9,
+                transformations=money("B", ".*cost"),
+            ),
+        ),
+        "home.cost",
+    ),
+    Row(
+        (
+            table(
+                "home.by_appliance",
+                [target("cost_by_appliance"), _MARKS],
+                (Column("appliance"), Column("wh", "watth", 1), Column("cost", decimals=2)),
+                width=14,
+                height=9,
+                transformations=money("B", "cost"),
+            ),
+            table(
+                "home.by_band",
+                [target("cost_by_band"), _MARKS],
+                (Column("band"), Column("wh", "watth", 1), Column("cost", decimals=2)),
+                width=10,
+                height=9,
+                transformations=money("B", "cost"),
+            ),
+        ),
+    ),
+)
+
+HOME = Dashboard(
+    "home",
+    (_NOW, Row((Note("home.note", 24, 2),)), _PERIODS, *_POWER, *_ENERGY, *_COST),
+    refresh="10s",
+    begins="now-6d/d",
+)
