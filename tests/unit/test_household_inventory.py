@@ -124,6 +124,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"ecms_udp_port": "5353"}, "ecms_udp_port is 5353, the port of mDNS: set another"),
     ({"ecms_udp_port": 53}, "ecms_udp_port is 53, the port of DNS: set another"),
     ({"ecms_require_signed_readings": "maybe"}, 'ecms_require_signed_readings is "maybe": set true or false'),
+    ({"ecms_home_assistant": "perhaps"}, 'ecms_home_assistant is "perhaps": set true or false'),
     ({"ecms_retention_days": 7}, "ecms_retention_days is 7: set a whole number from 8 to 36500 days"),
     ({"ecms_mqtt_broker": "hivemq"}, 'ecms_mqtt_broker is "hivemq": set emqx or mosquitto or remote'),
     ({"ecms_database": "cloud"}, 'ecms_database is "cloud": set local or remote'),
@@ -319,6 +320,7 @@ def test_facts_are_derived_in_their_final_types() -> None:
     assert facts["users"] == {"mqtt": "mario_rossi", "grafana": "grafana_mario_rossi"}
     assert facts["udp_port"] == 4211
     assert facts["require_signed_readings"] is True
+    assert facts["home_assistant"] is False
     assert facts["hosts"] == {"broker": "hub-a", "writer": "hub-a", "database": "hub-a"}
     assert facts["secrets"] == {"household_key": KEY}
     assert facts["devices"] == [

@@ -28,6 +28,7 @@ def mistakes(given: Variables) -> Iterator[str]:
     if (taken := TAKEN_PORTS.get(whole(port) or 0)) is not None:
         yield f"ecms_udp_port is {whole(port)}, the port of {taken}: set another, such as 4210"
     yield from switch("ecms_require_signed_readings", given.get("ecms_require_signed_readings"))
+    yield from switch("ecms_home_assistant", given.get("ecms_home_assistant"))
     days = given.get("ecms_retention_days")
     yield from whole_in_range("ecms_retention_days", days, MIN_RETENTION_DAYS, 36_500, " days")
 
@@ -38,5 +39,6 @@ def facts(given: Variables) -> dict[str, object]:
         "udp_port": whole(given["ecms_udp_port"]),
         "hub_hostname": str(given["ecms_hub_hostname"]),
         "require_signed_readings": truth(given["ecms_require_signed_readings"]),
+        "home_assistant": truth(given["ecms_home_assistant"]),
         "retention_days": whole(given["ecms_retention_days"]),
     }
