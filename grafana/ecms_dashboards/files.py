@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from ecms_dashboards.appliance import APPLIANCE
+from ecms_dashboards.casa import CASA
 from ecms_dashboards.diagnosis import DIAGNOSIS
-from ecms_dashboards.home import HOME
 from ecms_dashboards.sources import GRAFANA, Text, languages
 
-DASHBOARDS = (HOME, APPLIANCE, DIAGNOSIS)
+DASHBOARDS = (CASA, APPLIANCE, DIAGNOSIS)
 FOLDER = GRAFANA / "dashboards"
 
 

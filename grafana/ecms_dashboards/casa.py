@@ -34,7 +34,7 @@ _MARKS = target("marks", "B")
 _NOW = Row(
     (
         gauge(
-            "home.now",
+            "casa.now",
             "watt",
             [target("total_now"), _MARKS],
             width=8,
@@ -44,7 +44,7 @@ _NOW = Row(
             overrides=[by_name("total_w", {"displayName": ""})],
         ),
         bar_gauge(
-            "home.appliances",
+            "casa.appliances",
             "watt",
             [target("appliances_now")],
             width=8,
@@ -53,7 +53,7 @@ _NOW = Row(
             defaults={"color": BY_NAME, "min": 0, "decimals": 0},
         ),
         bar_gauge(
-            "home.throughput",
+            "casa.throughput",
             "short",
             [target("throughput")],
             width=8,
@@ -79,7 +79,7 @@ _NOW = Row(
 _PERIODS = Row(
     (
         number(
-            "home.used",
+            "casa.used",
             "watth",
             [target("periods")],
             width=10,
@@ -90,7 +90,7 @@ _PERIODS = Row(
             overrides=[renamed("day", "period.day"), renamed("week", "period.week"), renamed("month", "period.month")],
         ),
         table(
-            "home.compared",
+            "casa.compared",
             [target("periods"), _MARKS],
             (
                 Column("period", width=130, words=("day", "week", "month")),
@@ -110,7 +110,7 @@ _POWER = (
     Row(
         (
             lines(
-                "home.watt",
+                "casa.watt",
                 "watt",
                 [target("watt", series=True), _MARKS],
                 height=11,
@@ -122,21 +122,21 @@ _POWER = (
                 },
             ),
         ),
-        "home.power",
+        "casa.power",
     ),
-    Row((lines("home.ampere", "amp", [target("ampere", series=True)]),)),
+    Row((lines("casa.ampere", "amp", [target("ampere", series=True)]),)),
 )
 
 _ENERGY = (
     Row(
-        (bars("home.daily", "watth", [target("daily_wh", series=True)], x_unit=_DAY, stacked=True, height=11),),
-        "home.energy",
+        (bars("casa.daily", "watth", [target("daily_wh", series=True)], x_unit=_DAY, stacked=True, height=11),),
+        "casa.energy",
     ),
-    Row((coverage("home.coverage", "percent", [target("daily_coverage", series=True)]),)),
+    Row((coverage("casa.coverage", "percent", [target("daily_coverage", series=True)]),)),
     Row(
         (
             bars(
-                "home.weekly",
+                "casa.weekly",
                 "watth",
                 [target("weekly_mean_wh", series=True)],
                 x_unit=_DAY,
@@ -145,7 +145,7 @@ _ENERGY = (
                 height=10,
             ),
             table(
-                "home.mean",
+                "casa.mean",
                 [target("mean_daily_wh")],
                 (
                     Column("appliance"),
@@ -167,7 +167,7 @@ _COST = (
     Row(
         (
             bars(
-                "home.daily_cost",
+                "casa.daily_cost",
                 "currencyEUR",
                 [target("daily_cost", series=True), _MARKS],
                 x_unit=_DAY,
@@ -177,7 +177,7 @@ _COST = (
                 transformations=money("B", "^(?!time$|Time$).*"),
             ),
             table(
-                "home.months",
+                "casa.months",
                 [target("cost_by_month"), _MARKS],
                 (
                     Column("month", width=100),
@@ -190,12 +190,12 @@ _COST = (
                 transformations=money("B", ".*cost"),
             ),
         ),
-        "home.cost",
+        "casa.cost",
     ),
     Row(
         (
             table(
-                "home.by_appliance",
+                "casa.by_appliance",
                 [target("cost_by_appliance"), _MARKS],
                 (Column("appliance"), Column("wh", "watth", 1), Column("cost", decimals=2)),
                 width=14,
@@ -203,7 +203,7 @@ _COST = (
                 transformations=money("B", "cost"),
             ),
             table(
-                "home.by_band",
+                "casa.by_band",
                 [target("cost_by_band"), _MARKS],
                 (Column("band"), Column("wh", "watth", 1), Column("cost", decimals=2)),
                 width=10,
@@ -214,9 +214,9 @@ _COST = (
     ),
 )
 
-HOME = Dashboard(
-    "home",
-    (_NOW, Row((Note("home.note", 24, 2),)), _PERIODS, *_POWER, *_ENERGY, *_COST),
+CASA = Dashboard(
+    "casa",
+    (_NOW, Row((Note("casa.note", 24, 2),)), _PERIODS, *_POWER, *_ENERGY, *_COST),
     refresh="10s",
     begins="now-6d/d",
 )
