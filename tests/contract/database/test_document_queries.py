@@ -1,8 +1,4 @@
-"""The five queries of the project's first document, as written there, with answers computed by hand.
-
-Only Grafana's macros are replaced, by what its documentation says they become: ``$__timeFrom()`` and
-``$__timeTo()`` by ``FROM_UNIXTIME(<seconds>)``. The queries for ampere and for watt are one text in the document.
-"""
+"""The five queries of the project's first document, as written there, with answers computed by hand."""
 
 from __future__ import annotations
 
@@ -15,59 +11,12 @@ from typing import Any
 
 import pymysql
 
+from database import document
 from database.fixtures import PASSWORD, Home, Users
 from ecms_bridge.messages import Reading
 from ecms_bridge.schema import grants
 from ecms_bridge.writer.database import ReadingsDatabase
 from ecms_bridge.writer.inbox import Batch
-
-SERIES = """
-SELECT
-  UNIX_TIMESTAMP(energy_consumption.updated_at) * 1000 AS "time",
-  device.nome AS "metric",
-  energy_consumption.sensorData AS "value"
-FROM
-  energy_consumption, device
-WHERE
-  device.idDevice = energy_consumption.idDevice AND
-  energy_consumption.updated_at BETWEEN $__timeFrom() AND $__timeTo()
-ORDER BY
-  energy_consumption.updated_at;
-"""
-
-TOTAL = """
-SELECT sum(energy_consumption.sensorData) * 230 AS "VALUE"
-FROM energy_consumption
-WHERE TIMESTAMPDIFF(SECOND, energy_consumption.updated_at, CURRENT_TIMESTAMP) <=11;
-"""
-
-DAILY = """
-SELECT
-    DATE(energy_consumption.updated_at) as "date",
-    COALESCE(AVG(CASE WHEN device.nome = 'lavatrice' THEN sensorData ELSE NULL END), 0) AS lavatrice,
-    COALESCE(AVG(CASE WHEN device.nome = 'frigorifero' THEN sensorData ELSE NULL END), 0) AS frigorifero,
-    COALESCE(AVG(CASE WHEN device.nome = 'lavastoviglie' THEN sensorData ELSE NULL END), 0) AS lavastoviglie,
-    COALESCE(AVG(CASE WHEN device.nome = 'asciugatrice' THEN sensorData ELSE NULL END), 0) AS asciugatrice,
-    COALESCE(AVG(CASE WHEN device.nome = 'condizionatore' THEN sensorData ELSE NULL END), 0) AS condizionatore,
-    COALESCE(AVG(CASE WHEN device.nome = 'forno' THEN sensorData ELSE NULL END), 0) AS forno,
-    COALESCE(AVG(CASE WHEN device.nome = 'micronde' THEN sensorData ELSE NULL END), 0) AS micronde
-FROM energy_consumption, device
-WHERE
-    energy_consumption.idDevice = device.idDevice AND
-    DATE(energy_consumption.updated_at) BETWEEN DATE($__timeFrom()) AND DATE($__timeTo())
-
-
-GROUP BY DATE(energy_consumption.updated_at)
-ORDER BY DATE(energy_consumption.updated_at);
-"""
-
-THROUGHPUT = """
-SELECT device.nome as "metric", count(*) as "value"
-FROM energy_consumption, device
-WHERE device.idDevice = energy_consumption.idDevice AND
-TIMESTAMPDIFF(SECOND, energy_consumption.updated_at, CURRENT_TIMESTAMP) < 60
-GROUP BY device.nome;
-"""
 
 WASHER, FRIDGE = (bytes([2, 0, 0, 0, 0, number]) for number in (1, 2))
 MIDNIGHT = 1_717_977_600  # 2024-06-10 00:00:00 UTC
@@ -76,7 +25,6 @@ DAY = 86400
 
 def ask(home: Home, user: str, query: str, begin: int = 0, end: int = 0, now: int | None = None) -> tuple[Any, ...]:
     """Run a query as Grafana does: as the household's reader, in a session with the server's own settings."""
-    query = query.replace("$__timeFrom()", f"FROM_UNIXTIME({begin})").replace("$__timeTo()", f"FROM_UNIXTIME({end})")
     settings = home.server.settings_of(user)
     with (
         closing(
@@ -95,7 +43,7 @@ def ask(home: Home, user: str, query: str, begin: int = 0, end: int = 0, now: in
     ):
         if now is not None:
             cursor.execute(f"SET timestamp = {now}")
-        cursor.execute(query)
+        cursor.execute(document.at(query, begin, end))
         return tuple(cursor.fetchall())
 
 
@@ -114,7 +62,7 @@ def test_series_of_ampere_and_of_watt(home: Home, users: Users) -> None:
         Reading(WASHER, MIDNIGHT + 31, 1, 9.75),
         Reading(WASHER, MIDNIGHT - 1, 1, 1.0),
     )
-    assert ask(home, user, SERIES, MIDNIGHT, MIDNIGHT + 30) == (
+    assert ask(home, user, document.SERIES, MIDNIGHT, MIDNIGHT + 30) == (
         ((MIDNIGHT + 10) * 1000, "lavatrice", Decimal("9.500")),
         ((MIDNIGHT + 20) * 1000, "frigorifero", Decimal("0.800")),
     )
@@ -130,8 +78,8 @@ def test_gauge_of_total_watt(home: Home, users: Users) -> None:
         Reading(WASHER, now - 11, 1, 9.5),
         Reading(FRIDGE, now, 2, 0.8),
     )
-    assert ask(home, user, TOTAL, now=now) == ((Decimal("2369.000"),),)
-    assert ask(home, user, TOTAL, now=now + 60) == ((None,),)
+    assert ask(home, user, document.TOTAL, now=now) == ((Decimal("2369.000"),),)
+    assert ask(home, user, document.TOTAL, now=now + 60) == ((None,),)
 
 
 def test_daily_means(home: Home, users: Users) -> None:
@@ -146,13 +94,13 @@ def test_daily_means(home: Home, users: Users) -> None:
         Reading(WASHER, MIDNIGHT + DAY + 5, 7, 4.0),
         Reading(WASHER, MIDNIGHT + 2 * DAY, 1, 8.0),
     )
-    assert ask(home, user, DAILY, MIDNIGHT + 5, MIDNIGHT + DAY) == (
+    assert ask(home, user, document.DAILY, MIDNIGHT + 5, MIDNIGHT + DAY) == (
         (date(2024, 6, 10), Decimal("1.5"), Decimal("0.5"), 0, 0, 0, 0, 0),
         (date(2024, 6, 11), Decimal(4), 0, 0, 0, 0, 0, 0),
     )
     named_so = [{"id": 7, "name": "micronde", "ratings": []}]
     home.apply(devices=named_so)
-    assert ask(home, user, DAILY, MIDNIGHT + DAY, MIDNIGHT + DAY)[0][-1] == Decimal(4)
+    assert ask(home, user, document.DAILY, MIDNIGHT + DAY, MIDNIGHT + DAY)[0][-1] == Decimal(4)
 
 
 def test_throughput(home: Home, users: Users) -> None:
@@ -164,7 +112,7 @@ def test_throughput(home: Home, users: Users) -> None:
         Reading(FRIDGE, now - 59, 2, 1.0),
         Reading(FRIDGE, now - 60, 2, 1.0),
     )
-    assert sorted(ask(home, user, THROUGHPUT, now=now)) == [("frigorifero", 1), ("lavatrice", 6)]
+    assert sorted(ask(home, user, document.THROUGHPUT, now=now)) == [("frigorifero", 1), ("lavatrice", 6)]
 
 
 def test_the_columns_are_the_documents(home: Home, users: Users) -> None:
@@ -189,5 +137,5 @@ def test_a_range_of_time_is_read_in_the_order_of_the_key(home: Home, users: User
     assert "PRIMARY" in plan[0]
     assert not re.search("filesort|temporary", str(plan))
     begin = time.perf_counter()
-    assert len(ask(home, user, SERIES, MIDNIGHT + DAY, MIDNIGHT + DAY + 600)) == 61
+    assert len(ask(home, user, document.SERIES, MIDNIGHT + DAY, MIDNIGHT + DAY + 600)) == 61
     assert time.perf_counter() - begin < 5
