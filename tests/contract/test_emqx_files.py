@@ -17,6 +17,7 @@ from emqx.role import SECRETS, household, play
 from notrun import not_run
 from role_plugins import ROOT
 
+SECRETS_CONF = 'node.cookie = "a cookie"\ndashboard.default_password = "unknown"\n'
 TEMPLATES = ("emqx.conf", "acl.conf", "emqx.service")
 CASES: dict[str, dict[str, Any]] = {
     "usual": {},
@@ -44,8 +45,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def config(files: dict[str, dict[str, str]]) -> dict[str, Any]:
-    return {name: ConfigFactory.parse_string(texts["emqx.conf"]) for name, texts in files.items()}
+def config(files: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what a HOCON parser reads, with the file of secrets that the role makes on the host."""
+    secrets = tmp_path_factory.mktemp("secrets") / "secrets.conf"
+    secrets.write_text(SECRETS_CONF)
+    read = {}
+    for name, texts in files.items():
+        assert texts["emqx.conf"].count('include "/etc/emqx/ecms/secrets.conf"') == 1
+        read[name] = ConfigFactory.parse_string(texts["emqx.conf"].replace("/etc/emqx/ecms/secrets.conf", str(secrets)))
+    return read
 
 
 def test_nothing_but_tls_and_loopback_listens(config: dict[str, Any]) -> None:
@@ -93,7 +101,14 @@ def test_users_come_from_the_database_and_from_no_file(config: dict[str, Any]) -
         "backend": "built_in_database",
         "user_id_type": "username",
         "password_hash_algorithm": {"name": "sha256", "salt_position": "prefix"},
+        "bootstrap_file": "",
     }
+
+
+def test_secrets_are_included(config: dict[str, Any]) -> None:
+    assert config["usual"]["node"]["cookie"] == "a cookie"
+    assert config["usual"]["node"]["name"] == "emqx@127.0.0.1"
+    assert config["usual"]["dashboard.default_password"] == "unknown"
 
 
 def test_a_client_id_counts_within_its_user(config: dict[str, Any]) -> None:

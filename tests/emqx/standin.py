@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
 import re
 import signal
 import socket
@@ -309,6 +308,9 @@ def check_config() -> str:
     text = CONFIG.read_text()
     if text.count("{") != text.count("}"):
         raise RefusedError(f"{CONFIG}: bad_hocon_file")
+    # Whoever checks has no environment of the service's, so the cookie must be in a file.
+    text += "".join(Path(name).read_text() for name in re.findall(r'^include "([^"]+)"$', text, re.MULTILINE))
+    _setting(text, r'node\.cookie = "([^"]+)"')
     acl = Path(_setting(text, r'path = "([^"]+acl\.conf)"')).read_text()
     if not all(line.startswith("{") and line.endswith("}.") for line in acl.splitlines() if line and line[0] != "%"):
         raise RefusedError("bad_acl_file_content")
@@ -319,8 +321,6 @@ def foreground() -> None:
     """Run until SIGTERM, with the ports and API keys that the configuration names."""
     text = check_config()
     keys = Path(_setting(text, r'api_key\.bootstrap_file = "([^"]+)"')).read_text().split()
-    if not os.environ.get("EMQX_NODE__COOKIE"):
-        raise RefusedError("the cookie is the default one")
     if "tls" in text and "keyfile" in text:
         Path(_setting(text, r'keyfile = "([^"]+)"')).read_bytes()
     standin = StandIn(
@@ -328,7 +328,7 @@ def foreground() -> None:
         mqtt_port=int(_setting(text, r'listeners\.tcp\.default \{\s+bind = "127\.0\.0\.1:(\d+)"')),
         keys=dict(key.split(":", 1) for key in keys),
         data=DATA,
-        admin=os.environ.get("EMQX_DASHBOARD__DEFAULT_PASSWORD"),
+        admin=_setting(text, r'dashboard\.default_password = "([^"]+)"'),
     )
     standin.start()
     signal.sigwait({signal.SIGTERM})
