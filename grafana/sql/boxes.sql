@@ -1,13 +1,14 @@
 -- One row per box: what is last known of it, readings of the last minute, % of the last 24 full hours covered, and
--- what the hub counted since its daemon started. `silent_s` are seconds since its last stored reading.
+-- what the hub counted since its daemon started. `silent_s` are seconds since its last stored reading; the table `box`
+-- may be a minute behind.
 SELECT
   CONCAT_WS(':',
     SUBSTRING(HEX(box.mac), 1, 2), SUBSTRING(HEX(box.mac), 3, 2), SUBSTRING(HEX(box.mac), 5, 2),
     SUBSTRING(HEX(box.mac), 7, 2), SUBSTRING(HEX(box.mac), 9, 2), SUBSTRING(HEX(box.mac), 11, 2)
   ) AS box,
   COALESCE(device.nome, CONCAT('? ', box.idDevice)) AS appliance,
-  UNIX_TIMESTAMP(box.last_seen) * 1000 AS last_seen,
-  TIMESTAMPDIFF(SECOND, box.last_seen, CURRENT_TIMESTAMP) AS silent_s,
+  UNIX_TIMESTAMP(COALESCE(minute.newest, box.last_seen)) * 1000 AS last_seen,
+  TIMESTAMPDIFF(SECOND, COALESCE(minute.newest, box.last_seen), CURRENT_TIMESTAMP) AS silent_s,
   box.rssi,
   box.firmware,
   COALESCE(minute.readings, 0) AS packets_per_minute,
@@ -23,7 +24,7 @@ FROM box
 LEFT JOIN device ON device.idDevice = box.idDevice
 LEFT JOIN box_report ON box_report.mac = box.mac
 LEFT JOIN (
-  SELECT mac, COUNT(*) AS readings
+  SELECT mac, COUNT(*) AS readings, MAX(updated_at) AS newest
   FROM reading
   WHERE updated_at > CURRENT_TIMESTAMP - INTERVAL 60 SECOND
   GROUP BY mac

@@ -28,9 +28,12 @@ FROM (
   ) AS step
   WHERE TIMESTAMPDIFF(SECOND, begins, ends) > longest_s
   UNION ALL
-  SELECT mac, last_seen, NULL
+  SELECT box.mac, box.last_seen, NULL
   FROM box
-  WHERE last_seen < CURRENT_TIMESTAMP - INTERVAL 60 SECOND AND $__timeFilter(last_seen)
+  LEFT JOIN (
+    SELECT DISTINCT mac FROM reading WHERE updated_at >= CURRENT_TIMESTAMP - INTERVAL 120 SECOND
+  ) AS talking ON talking.mac = box.mac
+  WHERE talking.mac IS NULL AND $__timeFilter(box.last_seen)
 ) AS gap
 ORDER BY gap.begins DESC
 LIMIT 100
