@@ -90,6 +90,7 @@ class Grafana:
             "templates": {},
             "dashboards": {},
             "preferences": {},
+            "without_alertmanager": {},
             "reloads": [],
         }
         self.add_user(settings.get("security", "admin_user", "admin"), settings.get("security", "admin_password"), 1)
@@ -159,6 +160,8 @@ class Grafana:
     def _alerting(self, document: dict[str, Any]) -> None:
         for point in document.get("contactPoints", []):
             org = self._org(point)
+            if self.state["without_alertmanager"].get(org):
+                raise RefusedError(500, "No alertmanager configuration present in this organization")
             for receiver in point["receivers"]:
                 settings = expand_all(receiver["settings"])
                 needed = "addresses" if receiver["type"] == "email" else "url"
@@ -285,6 +288,8 @@ def _make_org(request: Request) -> Any:
     number = max(int(one) for one in request.state["orgs"]) + 1
     request.state["orgs"][str(number)] = request.body["name"]
     request.state["members"].append({"userId": request.user["id"], "orgId": number, "role": "Admin"})
+    # Seen of Grafana 12.3: a new organisation's alertmanager comes some time after it.
+    request.state["without_alertmanager"][str(number)] = 2
     return {"orgId": number, "message": "Organization created"}
 
 
@@ -393,6 +398,11 @@ def _rules(request: Request) -> Any:
 
 @route("GET", "/api/v1/provisioning/contact-points")
 def _points(request: Request) -> Any:
+    waiting = request.state["without_alertmanager"]
+    if waiting.get(request.org):
+        waiting[request.org] -= 1
+        request.grafana.save()
+        raise RefusedError(500, "No alertmanager configuration present in this organization")
     return list(request.state["points"].get(request.org, {}).values())
 
 

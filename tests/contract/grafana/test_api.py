@@ -196,6 +196,8 @@ def provision(stand_in: StandIn, home: Any) -> None:
     stand_in.write("alerting/a.yaml", grafana.contact_points([home], ids, str(stand_in.secrets)))
     stand_in.write("alerting/b.yaml", grafana.alert_rules([home], ids))
     api = stand_in.api()
+    while api.ask("GET", "/api/v1/provisioning/contact-points", organisation=ids["mario_rossi"])[0] == 500:
+        assert stand_in.state()["without_alertmanager"]["2"] < 2
     answers = [
         {"json": api.must("GET", f"/api/v1/provisioning/{kind}", organisation=ids["mario_rossi"])}
         for kind in ("alert-rules", "contact-points")
