@@ -1,7 +1,7 @@
 """Run the stages of the tests one after the other, whatever fails, and end with a summary that hides nothing.
 
 ``tests/run.py`` runs every stage, ``tests/run.py lint unit`` those named. Output goes to the terminal as it comes and
-to build/logs/. A check that is not pytest says what it could not run with lines that begin with ``NOT RUN: ``, and
+to build/logs/; a stage that runs beside the others is shown only if it fails. A check that is not pytest says what it could not run with lines that begin with ``NOT RUN: ``, and
 counts as one test unless its last line is a sum like the last line here.
 """
 
@@ -13,8 +13,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -24,7 +26,7 @@ from notrun import PREFIX
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOGS = REPOSITORY / "build" / "logs"
 _BIN = Path(sys.executable).parent
-_PYTHON_TREES = ("bridge/src", "bridge/tests", "tests", "roles/household/household_checks")
+_PYTHON_TREES = ("bridge/src", "bridge/tests", "tests", "roles/household/household_checks", "grafana/ecms_dashboards")
 _NOT_OURS = {".git", ".venv", "build", "node_modules", ".pio"}
 _SHELLS = {b"sh", b"bash", b"dash"}
 # The stage firmware runs these, together with what they are built from.
@@ -32,6 +34,7 @@ _NOT_OF_FIRMWARE = "--ignore-glob=*/test_firmware_*.py"
 _SUM = re.compile(r"(\d+) passed, (\d+) failed\b")
 _POLL_S = 0.5
 _INTERRUPTED = 130
+_interruption = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Stage:
-    """Checks under one name; ``obstacle`` returns why they cannot run here, or an empty string."""
+    """Checks under one name; ``obstacle`` returns why they cannot run here, or an empty string.
+
+    ``aside``: it runs beside the others, and the terminal sees its output only if it fails.
+    """
 
     name: str
     checks: tuple[Check, ...]
     obstacle: Callable[[], str] = str
+    aside: bool = False
 
 
 @dataclass
@@ -147,12 +154,13 @@ def stages() -> dict[str, Stage]:
     ]
     for part in ("cad", "firmware"):
         if (REPOSITORY / part / "Makefile").exists():
-            every.insert(4, Stage(part, (Check(part, ("make", "--no-print-directory", "-C", part, "test"), 900),)))
+            check = Check(part, ("make", "--no-print-directory", "-C", part, "test"), 1800)
+            every.insert(4, Stage(part, (check,), aside=True))
     return {stage.name: stage for stage in every}
 
 
-def run_stage(stage: Stage) -> Result:
-    """Run every check of a stage, also after one has failed."""
+def run_stage(stage: Stage, *, show: bool = True) -> Result:
+    """Run every check of a stage, also after one has failed; with ``show`` the terminal sees their output."""
     result = Result(stage.name)
     begun = time.monotonic()
     obstacle = stage.obstacle()
@@ -162,19 +170,20 @@ def run_stage(stage: Stage) -> Result:
         result.reasons.append(f"{stage.name}: {obstacle}")
     else:
         for check in stage.checks:
-            run_check(check, result)
+            run_check(check, result, show=show)
     result.seconds = time.monotonic() - begun
     return result
 
 
-def run_check(check: Check, result: Result) -> None:
-    """Run one check with its output shown and logged, and add what came of it to ``result``."""
-    print(f"\n==> {result.stage}: {check.name}", flush=True)
+def run_check(check: Check, result: Result, *, show: bool) -> None:
+    """Run one check with its output logged, and add what came of it to ``result``."""
+    if show:
+        print(f"\n==> {result.stage}: {check.name}", flush=True)
     log = LOGS / f"{result.stage}-{check.name.replace(' ', '-')}.log"
     report = LOGS / f"{check.name}.xml"
     log.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    status = stream(check.command, log, check.timeout_s)
+    status = stream(check.command, log, check.timeout_s, show=show)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     reasons = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
     result.reasons += reasons
@@ -217,10 +226,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, **plain, "PATH": path, "PYTHONPATH": packages}
 
 
-def stream(command: Sequence[str], log: Path, timeout_s: float) -> int | None:
-    """Run ``command``, copying its output to the terminal and ``log``; return its status, None after ``timeout_s``.
+def stream(command: Sequence[str], log: Path, timeout_s: float, *, show: bool) -> int | None:
+    """Run ``command``, copying its output to ``log``; return its status, None after ``timeout_s``.
 
-    Its whole process group ends with it. What a process that it leaves behind might still write is not waited for.
+    With ``show`` the terminal gets it too. Its whole process group ends with it. What a process that it leaves behind
+    might still write is not waited for.
     """
     with log.open("wb") as copy:
         try:
@@ -239,14 +249,14 @@ def stream(command: Sequence[str], log: Path, timeout_s: float) -> int | None:
             copy.write(message.encode())
             return 127
         try:
-            return _copy_until_the_end(process, copy.write, time.monotonic() + timeout_s)
+            return _copy_until_the_end(process, copy.write, time.monotonic() + timeout_s, show=show)
         except BaseException:
             _end_group(process)
             raise
 
 
 def _copy_until_the_end(
-    process: subprocess.Popen[bytes], write: Callable[[bytes], object], deadline: float
+    process: subprocess.Popen[bytes], write: Callable[[bytes], object], deadline: float, *, show: bool
 ) -> int | None:
     if process.stdout is None:
         raise ValueError("the output of the process must be a pipe")
@@ -258,11 +268,12 @@ def _copy_until_the_end(
                 if not chunk:
                     break
                 write(chunk)
-                sys.stdout.buffer.write(chunk)
-                sys.stdout.buffer.flush()
+                if show:
+                    sys.stdout.buffer.write(chunk)
+                    sys.stdout.buffer.flush()
             elif process.poll() is not None:
                 break
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or _interruption.is_set():
                 _end_group(process)
                 return None
     return process.wait(max(1.0, deadline - time.monotonic()))
@@ -291,6 +302,32 @@ def summary(results: Iterable[Result]) -> tuple[str, int]:
     return "\n".join(lines), int(failed > 0 or passed == 0)
 
 
+def run_stages(chosen: Sequence[Stage]) -> list[Result]:
+    """Run the stages in their order, those that go aside beside the others; an interruption ends all of them."""
+    beside = [stage for stage in chosen if stage.aside and len(chosen) > 1]
+    results: list[Result] = []
+    _interruption.clear()
+    with ThreadPoolExecutor(1) as background:
+        running: list[Future[Result]] = [background.submit(run_stage, stage, show=False) for stage in beside]
+        try:
+            for stage in chosen:
+                if stage not in beside:
+                    results.append(run_stage(stage))  # noqa: PERF401 - what ran before an interruption is summed up
+            for future in running:
+                results.append(future.result())
+                show_failure(results[-1])
+        except KeyboardInterrupt:
+            _interruption.set()
+            background.shutdown(cancel_futures=True)
+    return results
+
+
+def show_failure(result: Result) -> None:
+    """Print the logs of a stage of which the terminal has seen nothing, if it failed."""
+    for log in sorted(LOGS.glob(f"{result.stage}-*.log")) if result.failed else ():
+        print(f"\n==> {log.stem}\n{log.read_text(encoding='utf-8', errors='replace')}", flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stages that the command line names, by default all, and return the exit status."""
     every = stages()
@@ -300,16 +337,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in names:
         if name not in every:
             parser.error(f"there is no stage {name}: choose from {', '.join(every)}")
-    results: list[Result] = []
-    interrupted = False
-    try:
-        for name in names:
-            results.append(run_stage(every[name]))  # noqa: PERF401 - what ran before an interruption is summed up
-    except KeyboardInterrupt:
-        interrupted = True
+    results = run_stages([every[name] for name in names])
     text, status = summary(results)
     print(f"\n{text}", flush=True)
-    return _INTERRUPTED if interrupted else status
+    return _INTERRUPTED if _interruption.is_set() else status
 
 
 if __name__ == "__main__":

@@ -195,6 +195,41 @@ def test_an_interruption_still_ends_with_a_summary(
     assert capfd.readouterr().out.splitlines()[-1] == "1 passed, 0 failed"
 
 
+def test_a_stage_aside_runs_beside_the_others_and_is_shown_only_when_it_fails(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    meet = "touch {0}; until test -e {1}; do sleep 0.05; done; echo saw {1}"
+    stages = [
+        Stage("right", (shell(meet.format("a", "b")),), aside=True),
+        Stage("wrong", (shell("echo it broke; exit 1"),), aside=True),
+        Stage("here", (shell(meet.format("b", "a")),)),
+    ]
+    results = run.run_stages(stages)
+    assert [(result.stage, result.word) for result in results] == [
+        ("here", "passed"),
+        ("right", "passed"),
+        ("wrong", "FAILED"),
+    ]
+    shown = capfd.readouterr().out
+    assert "saw a" in shown
+    assert "saw b" not in shown
+    assert "it broke" in shown
+
+
+def test_a_stage_aside_that_is_the_only_one_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    run.run_stages([Stage("right", (shell("echo all is well"),), aside=True)])
+    assert "all is well" in capfd.readouterr().out
+
+
+def test_an_interruption_ends_the_stage_aside_too() -> None:
+    def interrupt() -> str:
+        raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    run.run_stages([Stage("long", (shell("sleep 60"),), aside=True), Stage("here", (shell("true"),), interrupt)])
+    assert time.monotonic() - begun < 30
+
+
 def test_an_unknown_stage_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run.main(["unite"])
