@@ -1,8 +1,9 @@
 """Run the stages of the tests one after the other, whatever fails, and end with a summary that hides nothing.
 
 ``tests/run.py`` runs every stage, ``tests/run.py lint unit`` those named. Output goes to the terminal as it comes and
-to build/logs/; a stage that runs beside the others is shown only if it fails. A check that is not pytest says what it could not run with lines that begin with ``NOT RUN: ``, and
-counts as one test unless its last line is a sum like the last line here.
+to build/logs/; a stage that runs beside the others is shown only if it fails. A check that is not pytest says what it
+could not run with lines that begin with ``NOT RUN: ``, and counts as one test unless its last line is a sum like the
+last line here.
 """
 
 import argparse
