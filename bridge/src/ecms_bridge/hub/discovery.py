@@ -1,7 +1,7 @@
 """Home Assistant's MQTT discovery: one retained message for each appliance, which makes it appear by itself.
 
 The form is that of https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload (Home Assistant
-2024.12 or newer), without its abbreviations.
+2024.11 or newer), without its abbreviations.
 """
 
 from __future__ import annotations
