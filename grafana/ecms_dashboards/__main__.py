@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ecms_dashboards import files
+from ecms_dashboards import generated
 
 
 def main() -> None:
@@ -13,11 +13,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ecms_dashboards", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     if parser.parse_args().check:
-        stale = files.stale()
+        stale = generated.stale()
         if stale:
             sys.exit(f"not up to date, run make dashboards: {', '.join(stale)}")
         return
-    for name in files.write():
+    for name in generated.write():
         print(name)
 
 

@@ -107,7 +107,6 @@ def choice(name: str, query_name: str) -> Json:
         "type": "query",
         "datasource": DATA_SOURCE,
         "query": {"refId": "variable", "rawSql": query(query_name), "format": "table", "rawQuery": True},
-        "definition": query(query_name),
         "refresh": 1,
         "sort": 0,
         "regex": "",

@@ -147,6 +147,7 @@ _STORED = (
                 [target("hub_queue", series=True)],
                 width=24,
                 height=8,
+                defaults={"color": {"mode": "palette-classic"}},
                 overrides=[translated("memory"), translated("spool"), translated("lag_s", unit="s", axis="right")],
             ),
         ),

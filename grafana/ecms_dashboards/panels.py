@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecms_dashboards import colours
 from ecms_dashboards.sources import Text, query
 
 Json = dict[str, Any]
 
 DATA_SOURCE: Json = {"type": "mysql", "uid": "${datasource}"}
 
-# A name has the same colour in every panel of every dashboard; the file cannot know a household's names.
 BY_NAME: Json = {"mode": "palette-classic-by-name"}
+"""Fields of a panel of this colour are appliances, of which the usual ones have colours of their own."""
+
 PLAIN: Json = {"mode": "thresholds"}
 
 GOOD = "green"
@@ -202,6 +204,8 @@ class Note:
 class Panel:
     """A panel: what it shows, in which unit, and its place in columns of 24 and rows of 30 px.
 
+    ``always`` is a range of its own, where the one chosen above would be too short to compare anything.
+
     ``key`` names its texts: ``<key>.title``, ``<key>.description`` and, where nothing is found, ``<key>.empty``.
     """
 
@@ -216,6 +220,7 @@ class Panel:
     custom: Json = field(default_factory=dict)
     overrides: Sequence[Override] = ()
     transformations: list[Json] = field(default_factory=list)
+    always: str = ""
 
     def render(self, text: Text, number: int, x: int, y: int) -> Json:
         """Return the panel as Grafana stores it."""
@@ -237,10 +242,14 @@ class Panel:
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "targets": self.targets,
             "transformations": self.transformations,
+            **({"timeFrom": self.always} if self.always else {}),
             "options": self.options,
             "fieldConfig": {
                 "defaults": defaults,
-                "overrides": [override(text) for override in self.overrides],
+                "overrides": [
+                    *(colours.overrides() if defaults["color"] == BY_NAME else []),
+                    *(override(text) for override in self.overrides),
+                ],
             },
         }
 

@@ -1,0 +1,1 @@
+"""What tests need to judge dashboards."""
