@@ -37,7 +37,7 @@ def household(slug: str) -> dict[str, Any]:
 def play(directory: Path, cases: dict[str, dict[str, Any]], tasks: list[dict[str, Any]]) -> dict[str, Any]:
     """Run ``tasks`` for each case, all at once on this machine, and return what each case dumped to ``dump_to``.
 
-    A case is its variables beyond those of an ordinary household on Debian 12.
+    A case is its variables beyond those of an ordinary household on Debian 12. What the user saw is in ``output``.
     """
     usual = {
         "ansible_connection": "local",
@@ -78,5 +78,6 @@ def play(directory: Path, cases: dict[str, dict[str, Any]], tasks: list[dict[str
         timeout=240,
         check=False,
     )
+    (directory / "output").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((directory / f"{name}.json").read_text()) for name in cases}
