@@ -18,6 +18,8 @@ TEST_PACKAGES := mariadb-server-core mariadb-client-core mosquitto erlang-base s
 
 DURATION ?=
 STAGES ?=
+SCALE ?= year
+PARTS ?=
 
 .PHONY: help
 help:  ## list the targets
@@ -82,6 +84,10 @@ firmware: setup-test  ## the box's program: its tests, and what fits on the chip
 
 cad: setup-test  ## the printed case: models, drawings and pictures made anew
 	@$(MAKE) -C cad cad
+
+.PHONY: bench
+bench: setup-test  ## figures beside the document's own way; SCALE=small, month, year or full, PARTS="pipe,home" or all
+	@$(PYTHON) -m bench --scale $(SCALE) $(if $(PARTS),--parts $(PARTS))
 
 .PHONY: lock
 lock: setup $(UV)  ## lock the Python packages again, at their newest allowed versions

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 
 from bench.stand import BOXES, KEY, Stand
-from ecms_bridge.simulator.box import Pacing, SimulatedBox
+from ecms_bridge.simulator.box import REAL_BOX, Pacing, SimulatedBox
 from ecms_bridge.simulator.cli import box_mac
 from ecms_bridge.simulator.fleet import Fleet
 
@@ -14,6 +16,8 @@ STEP_S = 10
 
 _PACING = Pacing(first_s=3.0, last_s=10.0, drain_s=0.001, window=400, per_second=2_000)
 _PUMP_S = 0.005
+_JITTER_S = 0.3
+_ANSWER_S = 90.0
 _OLD_S = 6 * 24 * 3600
 """A flood begins so long ago: the hub refuses what is older than 7 days."""
 
@@ -77,3 +81,53 @@ class Flood:
         rolled = stand.home.rows(f"SELECT res, SUM(n) FROM {{roll}} WHERE mac IN ({macs}) GROUP BY res ORDER BY res")
         if [(int(res), int(n)) for res, n in rolled] != [(15, self.readings), (60, self.readings)]:
             raise LostError(f"the rollups count {rolled} instead of {self.readings} readings")
+
+
+class Pace:
+    """Boxes at a home's own pace: a reading each 10 s, all within 0.3 s as DESIGN says, or ``every_s``."""
+
+    def __init__(self, stand: Stand, first_box: int, every_s: float = STEP_S) -> None:
+        self._boxes = boxes(first_box, ring=1000, pacing=REAL_BOX)
+        self._fleet = Fleet("127.0.0.1", stand.udp_port, self._boxes)
+        self._every_s = every_s
+        self._measured_at: dict[int, list[float]] = {number: [] for number in range(BOXES)}
+        self._answered = [0] * BOXES
+        self._due = [
+            (math.floor(time.time() / every_s) + 1) * every_s + _JITTER_S * number / BOXES for number in range(BOXES)
+        ]
+        self.latencies: list[float] = []
+        """Seconds from a datagram's sending to its acknowledgement, which follows the commit."""
+
+    def run(self, done: Callable[[], bool]) -> None:
+        """Measure and send until ``done``, then wait until all is acknowledged; raise LostError if it is not."""
+        with self._fleet:
+            while not done():
+                self._measure()
+                self._pump()
+            end = time.monotonic() + _ANSWER_S
+            while self._fleet.pending and time.monotonic() < end:
+                self._pump()
+        lost = sum(box.pending + box.statistics.refused + box.statistics.dropped for box in self._boxes)
+        if lost:
+            raise LostError(f"{lost} of {self.measured} readings at a home's pace were not accepted")
+
+    @property
+    def measured(self) -> int:
+        """How many readings were taken."""
+        return sum(len(moments) for moments in self._measured_at.values())
+
+    def _measure(self) -> None:
+        now = time.time()
+        for number, box in enumerate(self._boxes):
+            if now >= self._due[number]:
+                box.measure(int(self._due[number]), current_ma(number, len(self._measured_at[number])))
+                self._measured_at[number].append(time.monotonic())
+                self._due[number] += self._every_s
+
+    def _pump(self) -> None:
+        self._fleet.pump(_PUMP_S)
+        now = time.monotonic()
+        for number, box in enumerate(self._boxes):
+            for moment in self._measured_at[number][self._answered[number] : box.statistics.acknowledged]:
+                self.latencies.append(now - moment)
+            self._answered[number] = box.statistics.acknowledged

@@ -6,23 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DebugUndefined, Environment, FileSystemLoader
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 POOL_MB = 256
 """What the role gives a Pi of 2 GB: an eighth."""
 
 _OWN = {"bind-address", "port", "socket"}
+"""Where the database listens is decided here."""
 
 
 def _render(role: str, template: str, **values: object) -> str:
     defaults = yaml.safe_load((_ROLES / role / "defaults/main.yml").read_text(encoding="utf-8"))
     plain = {key: value for key, value in defaults.items() if "{{" not in str(value)}
-    environment = Environment(  # noqa: S701 - configuration files, no HTML
-        loader=FileSystemLoader(_ROLES / role / "templates"), undefined=StrictUndefined, trim_blocks=True
+    environment = Environment(
+        loader=FileSystemLoader(_ROLES / role / "templates"), undefined=DebugUndefined, trim_blocks=True
     )
     environment.filters["bool"] = bool
-    return environment.get_template(template).render(plain | values)
+    lines = environment.get_template(template).render(plain | values).splitlines()
+    kept = [line for line in lines if line and line[0] not in "#[" and line.split(maxsplit=1)[0] not in _OWN]
+    unknown = [line for line in kept if "{{" in line]
+    if unknown:
+        raise LookupError(f"{role}/{template} needs a value that only a playbook knows: {unknown[0]}")
+    return "\n".join(kept) + "\n"
 
 
 def database_options() -> list[str]:
@@ -30,10 +36,8 @@ def database_options() -> list[str]:
     text = _render("database", "mariadb.cnf.j2", _database_pool_mb=POOL_MB)
     options = []
     for line in text.splitlines():
-        if line and line[0] not in "#[":
-            key, _, value = (part.strip() for part in line.partition("="))
-            if key not in _OWN:
-                options.append(f"--{key}={value}" if value else f"--{key}")
+        key, _, value = (part.strip() for part in line.partition("="))
+        options.append(f"--{key}={value}" if value else f"--{key}")
     return ["--skip-networking", *options]
 
 
@@ -53,3 +57,10 @@ def batch() -> dict[str, Any]:
     """Return the writer's default batch: ``max_readings`` and ``max_age_s``."""
     defaults = yaml.safe_load((_ROLES / "bridge/defaults/main.yml").read_text(encoding="utf-8"))
     return {key: defaults[f"bridge_batch_{key}"] for key in ("max_readings", "max_age_s")}
+
+
+def commit_interval_s() -> int:
+    """Return how long the role common lets a card's file system gather changes of its own, s."""
+    defaults = yaml.safe_load((_ROLES / "common/defaults/main.yml").read_text(encoding="utf-8"))
+    care = {"ecms_household": {"sd_card_care": True}}
+    return int(Environment().from_string(defaults["common_root_commit_s"]).render(care))

@@ -54,6 +54,11 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def started(self) -> bool:
+        """Whether it was ever started."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """Its process id; raise RuntimeError with the end of its log if it does not run."""
         if self._process is None or self._process.poll() is not None:
@@ -80,24 +85,30 @@ class Daemon:
 class Stand:
     """A home to measure: a context manager that starts database and broker; hub and writer start on demand.
 
-    Everything runs on ``core``, if one is given, and what it stores lies below the directory for temporary files.
+    Everything runs on ``core``, if one is given, the broker on ``broker_core``. What it stores lies below
+    ``directory``, by default the one for temporary files.
     """
 
-    def __init__(self, core: int | None = None) -> None:
+    def __init__(
+        self, core: int | None = None, *, broker_core: int | None = None, directory: Path | None = None
+    ) -> None:
         self._core = core
+        self._broker_core = core if broker_core is None else broker_core
         # A short path: a socket's name ends at 107 characters.
-        self.directory = Path(tempfile.mkdtemp(prefix="ecms-bench-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="ecms-", dir=directory))
         self.broker_port = free_port()
         self.udp_port = _free_udp_port()
         self.spool = self.directory / "spool"
         self.spool.mkdir()
+        # Servers give up root's rights and must still reach their files.
+        self.directory.chmod(0o755)
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
         try:
-            with self.placed():
-                self.database = PrivateServer(*settings.database_options())
+            with _placed(self._core):
+                self.database = PrivateServer(*settings.database_options(), below=self.directory)
                 self._stack.callback(self.database.remove)
                 self.database.start()
                 self.home: Home = self._stack.enter_context(new_home(self.database, SLUG))
@@ -105,6 +116,7 @@ class Stand:
                 users = Users(self.database, [])
                 self._stack.callback(users.remove)
                 self.writer_user = users.make(grants.writer_grants(SLUG))
+            with _placed(self._broker_core):
                 self.broker = self._broker()
                 self.broker.start()
                 self._stack.callback(self.broker.stop)
@@ -123,28 +135,21 @@ class Stand:
     ) -> None:
         self._stack.close()
 
-    def placed(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which what is started runs where this stand runs."""
-        return contextlib.nullcontext() if self._core is None else processes.starting_on(self._core)
-
     def start_hub(self) -> None:
-        with self.placed():
+        with _placed(self._core):
             self.hub.start()
         _wait_for_log(self.hub, "connected to the broker")
 
     def start_writer(self) -> None:
-        with self.placed():
+        with _placed(self._core):
             self.writer.start()
         _wait_for_log(self.writer, "connected to the broker")
 
     def pids(self) -> dict[str, int]:
-        """Return the processes of the way from the datagram to the row."""
-        return {
-            "hub": self.hub.pid,
-            "Mosquitto": self.broker.pid,
-            "writer": self.writer.pid,
-            "MariaDB": self.database.pid,
-        }
+        """Return the processes of the way from the datagram to the row, as far as they were started."""
+        daemons = {"hub": self.hub, "Mosquitto": self.broker, "writer": self.writer}
+        found = {name: daemon.pid for name, daemon in daemons.items() if daemon.started}
+        return found | {"MariaDB": self.database.pid}
 
     def stored(self) -> int:
         """Return how many readings the table holds."""
@@ -225,6 +230,10 @@ class Stand:
         )
         credentials = {"mqtt_password": PASSWORD, "database_password": PASSWORD}
         return Daemon("writer", self.directory, _program("writer", config), credentials)
+
+
+def _placed(core: int | None) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if core is None else processes.starting_on(core)
 
 
 def _program(daemon: str, config: Path) -> list[str]:

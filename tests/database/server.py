@@ -44,9 +44,10 @@ class Server:
 class PrivateServer(Server):
     """A server of our own, that can be killed and started again."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, below: Path | None = None) -> None:
+        """Make its directory, ``below`` another one or where temporary files are, and its system tables."""
         # A short path: a socket's name ends at 107 characters.
-        self.directory = Path(tempfile.mkdtemp(prefix="ecms-mariadb-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="ecms-mariadb-", dir=below))
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         super().__init__(DatabaseSettings("localhost", 0, str(self.directory / "socket"), "root", ""), "")
@@ -110,12 +111,16 @@ class PrivateServer(Server):
         self._process.kill()
         self._process.wait()
 
-    def remove(self) -> None:
+    def stop(self) -> None:
+        """End the server in good order, if it runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(20)
             self.kill()
+
+    def remove(self) -> None:
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -42,8 +42,10 @@ def run(scale: Scale, say: Callable[[str], None]) -> Table:
             Figure("processor time of all four", "µs each", total, bar=1e6 / _BAR_PER_S),
         ],
         [
-            "Eight boxes send as fast as they are acknowledged, from another core if there is one; hub, Mosquitto, "
-            "writer and MariaDB share one core. Every run ends with all readings acknowledged and found in the table "
-            "and in both rollups, once."
+            (
+                "Eight boxes send as fast as they are acknowledged, from another core if there is one; hub, Mosquitto, "
+                "writer and MariaDB share one core. Every run ends with all readings acknowledged and found in the "
+                "table and in both rollups, once."
+            )
         ],
     )
