@@ -40,7 +40,7 @@ _NOW = Row(
             width=8,
             height=9,
             transformations=power_marks("B", scale=True),
-            defaults={"min": 0, "decimals": 0},
+            defaults={"min": 0},
             overrides=[by_name("total_w", {"displayName": ""})],
         ),
         bar_gauge(
@@ -50,7 +50,7 @@ _NOW = Row(
             width=8,
             height=9,
             transformations=rows_to_fields("appliance", "watt", "ampere"),
-            defaults={"color": BY_NAME, "min": 0, "decimals": 0},
+            defaults={"color": BY_NAME, "min": 0},
         ),
         bar_gauge(
             "casa.throughput",
@@ -84,7 +84,6 @@ _PERIODS = Row(
             [target("periods")],
             width=10,
             height=6,
-            fields="",
             transformations=rows_to_fields("period", "wh", "wh_before", "cost", "cost_before"),
             defaults={"decimals": 1},
             overrides=[renamed("day", "period.day"), renamed("week", "period.week"), renamed("month", "period.month")],

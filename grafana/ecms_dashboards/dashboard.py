@@ -106,7 +106,7 @@ def choice(name: str, query_name: str) -> Json:
         "label": f"variable.{name}",
         "type": "query",
         "datasource": DATA_SOURCE,
-        "query": {"refId": "variable", "rawSql": query(query_name), "format": "table", "rawQuery": True},
+        "query": query(query_name),
         "refresh": 1,
         "sort": 0,
         "regex": "",

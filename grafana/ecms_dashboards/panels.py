@@ -46,9 +46,9 @@ def target(name: str, ref: str = "A", *, series: bool = False) -> Json:
     }
 
 
-def reduced(fields: str = "", *, rows: bool = False) -> Json:
-    """Return which values a gauge or a number shows: the last of each field, or those of all ``rows``."""
-    return {"calcs": ["lastNotNull"], "fields": fields, "values": rows}
+def reduced(fields: str = "") -> Json:
+    """Return which values a gauge or a number shows: the last of each field, of numeric ones if none is named."""
+    return {"calcs": ["lastNotNull"], "fields": fields, "values": False}
 
 
 def rows_to_fields(name: str, value: str, *others: str) -> list[Json]:
@@ -391,8 +391,23 @@ def bar_gauge(key: str, unit: str, targets: list[Json], *, width: int, height: i
     )
 
 
-def number(key: str, unit: str, targets: list[Json], *, width: int, height: int, fields: str, **more: Any) -> Panel:
-    """Return big numbers, one for each field that ``fields`` matches."""
+def shown(*fields: str) -> list[Json]:
+    """Return the transformation that leaves these fields, in this order."""
+    return [
+        {"id": "filterFieldsByName", "options": {"include": {"names": list(fields)}}},
+        {
+            "id": "organize",
+            "options": {
+                "excludeByName": {},
+                "indexByName": {name: place for place, name in enumerate(fields)},
+                "renameByName": {},
+            },
+        },
+    ]
+
+
+def number(key: str, unit: str, targets: list[Json], *, width: int, height: int, **more: Any) -> Panel:
+    """Return big numbers and words, one for each field."""
     return Panel(
         key,
         "stat",
@@ -409,7 +424,7 @@ def number(key: str, unit: str, targets: list[Json], *, width: int, height: int,
             "wideLayout": True,
             "showPercentChange": False,
             "percentChangeColorMode": "standard",
-            "reduceOptions": reduced(fields),
+            "reduceOptions": reduced("/.*/"),
         },
         **more,
     )
@@ -459,7 +474,7 @@ _WEEK = tuple("0123456")
 def heat_table(key: str, unit: str, name: str, *, width: int, height: int) -> Panel:
     """Return the mean by hour (rows) and day of the week (columns): the warmer the colour, the more."""
     heat = {
-        "color": {"mode": "continuous-YlRd"},
+        "color": {"mode": "continuous-reds"},
         "custom.cellOptions": {"type": "color-background", "mode": "basic"},
         "decimals": 0,
         "min": 0,
