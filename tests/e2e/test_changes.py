@@ -184,7 +184,7 @@ def stranger(home: Home) -> Iterator[Path]:
     variables = {"ecms_household_name": "Altra Casa", "ecms_devices": [{"id": 1, "name": "forno"}]}
     (directory / "group_vars/altra_casa/household.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     children: dict[str, object] = {
-        group: {"children": {"altra_casa": {}}} for group in ("hub", "broker", "writer", "database", "dashboard")
+        group: {"children": {"altra_casa": {}}} for group in ("hub", "broker", "writer", "database")
     }
     children["altra_casa"] = {"hosts": inventory({machine: "hub-stranger"})["all"]["hosts"]}  # type: ignore[index]
     (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": children}}), encoding="utf-8")

@@ -82,8 +82,20 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 
 _LOCALES = {"it": "it-IT", "en": "en-US"}
 _WORDS = {
-    "it": {"firing": "ALLARME", "resolved": "Risolto", "since": "dal", "ended": "finito", "see": "Dettagli"},
-    "en": {"firing": "ALERT", "resolved": "Resolved", "since": "since", "ended": "ended", "see": "Details"},
+    "it": {
+        "firing": "ALLARME",
+        "notice": "Avviso",
+        "resolved": "Risolto",
+        "since": "dal",
+        "ended": "finito",
+    },
+    "en": {
+        "firing": "ALERT",
+        "notice": "Notice",
+        "resolved": "Resolved",
+        "since": "since",
+        "ended": "ended",
+    },
 }
 
 
@@ -246,7 +258,8 @@ def message_templates(household: Facts) -> str:
     name = str(household["name"]).replace("\\", "").replace('"', "'")
     define = '{{{{ define "ecms.{0}" }}}}{1}{{{{ end }}}}\n'
     subject = (
-        f"{{{{ if gt (len .Alerts.Firing) 0 }}}}{words['firing']}{{{{ else }}}}{words['resolved']}{{{{ end }}}}"
+        "{{ if eq (len .Alerts.Firing) 0 }}" + words["resolved"] + '{{ else if eq .CommonLabels.ecms "once" }}'
+        f"{words['notice']}{{{{ else }}}}{words['firing']}{{{{ end }}}}"
         f'{{{{ "{name}" | printf " %s: " }}}}'
         "{{ if gt (len .Alerts.Firing) 0 }}{{ (index .Alerts.Firing 0).Annotations.summary }}"
         "{{ else }}{{ (index .Alerts.Resolved 0).Labels.alertname }}{{ end }}"
