@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import processes
@@ -82,10 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_here(part: str, scale: Scale, result: Path) -> None:
-    measured = importlib.import_module(f"bench.parts.{part}").run(
-        scale, lambda words: print(f"    {words}", flush=True)
-    )
-    tables = measured if isinstance(measured, list) else [measured]
+    run: Callable[[Scale, Callable[[str], None]], list[Table]] = importlib.import_module(f"bench.parts.{part}").run
+    measured = run(scale, lambda words: print(f"    {words}", flush=True))
+    tables = [table if scale.judged else table.unjudged() for table in measured]
     result.write_text(json.dumps([table.as_dict() for table in tables], indent=1), encoding="utf-8")
 
 

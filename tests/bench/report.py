@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 
@@ -37,6 +37,11 @@ class Figure:
         if self.document is None or not self.document or not self.median:
             return None
         return self.median / self.document if self.at_least else self.document / self.median
+
+    @property
+    def judged(self) -> bool:
+        """Whether it has a bar."""
+        return self.bar is not None or self.ratio_bar is not None
 
     @property
     def missed(self) -> list[str]:
@@ -92,6 +97,10 @@ class Table:
             lines += ["", note]
         return "\n".join(lines)
 
+    def unjudged(self) -> Self:
+        """Return the table without its bars."""
+        return replace(self, figures=[replace(figure, bar=None, ratio_bar=None) for figure in self.figures])
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -118,6 +127,7 @@ def document(heading: Sequence[str], tables: Iterable[Table], failures: Sequence
     lines = [*heading, ""]
     for table in done:
         lines += [table.markdown(), ""]
-    lines += [f"Bars missed: {len(missed)}.", *(f"- {words}" for words in missed)]
+    if any(figure.judged for table in done for figure in table.figures):
+        lines += [f"Bars missed: {len(missed)}.", *(f"- {words}" for words in missed)]
     lines += [f"- **failed**: {words}" for words in failures]
     return "\n".join(lines) + "\n"

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Sizes of one scale: rows, readings and days are numbers, ``home_s`` and ``query_timeout_s`` seconds."""
+    """Sizes of one scale: rows, readings and days are numbers, ``home_s`` and ``query_timeout_s`` seconds.
+
+    ``judged``: whether its figures are held against the bars.
+    """
 
     name: str
+    judged: bool
     runs: int
     inserts: int
     document_inserts: int
@@ -26,6 +30,7 @@ class Scale:
 def _scale(name: str, *histories_days: int) -> Scale:
     return Scale(
         name,
+        judged=True,
         runs=3,
         inserts=100_000,
         document_inserts=3_000,
@@ -43,6 +48,7 @@ def _scale(name: str, *histories_days: int) -> Scale:
 SCALES = {
     "small": Scale(
         "small",
+        judged=False,
         runs=1,
         inserts=2_000,
         document_inserts=50,

@@ -31,7 +31,7 @@ _CLEAN_PAGES = 5
 _CLEAN_S = 120.0
 
 
-def run(scale: Scale, say: Callable[[str], None]) -> Table:
+def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
     """Return latency, memory and bytes written a day at a home's pace."""
     with card.inserted(settings.commit_interval_s()) as inserted:
         if inserted is None:
@@ -74,22 +74,25 @@ def run(scale: Scale, say: Callable[[str], None]) -> Table:
             Figure("changed pages written back once a day", "MB/day", (pages,)),
             Figure("written to the card", "MB/day", (total,), bar=_WRITTEN_BAR_MB, document=theirs),
         ]
-    return Table(
-        "One home",
-        figures,
-        [
-            (
-                "Eight boxes, a reading each 10 s. The time ends with the acknowledgement, which follows the commit. "
-                "The card is an ext4 file system on a loop device, which has blocks of 512 bytes like an SD card and "
-                "counts what is written to it; its redo log has been written once before, as on a hub after some days. "
-                f"{scale.home_s:g} s were watched and extrapolated to a day. Pages: {scale.written_hours:g} hours of "
-                "readings were stored one batch after the other and all changed pages then written back, as the server "
-                "would do of itself less than once a day; extrapolated likewise. The document's way: its table, a "
-                "commit for each reading, without its pages and its file system's journal. Not counted: the system's "
-                "own writes (logs, updates)."
-            )
-        ],
-    )
+    return [
+        Table(
+            "One home",
+            figures,
+            [
+                (
+                    "Eight boxes, a reading each 10 s. The time ends with the acknowledgement, which follows the "
+                    "commit. The card is an ext4 file system on a loop device, which has blocks of 512 bytes like an "
+                    "SD card and counts what is written to it; its redo log has been written once before, as on a "
+                    f"hub after some days. {scale.home_s:g} s were watched, from one sync to the next, and "
+                    f"extrapolated to a day. Pages: {scale.written_hours:g} hours of readings were stored one batch "
+                    "after the other and all changed pages then written back, as the server would do of itself less "
+                    "than once a day; extrapolated likewise. The document's way: its table, a commit for each "
+                    "reading, without its pages and its file system's journal. Not counted: the system's own writes "
+                    "(logs, updates)."
+                )
+            ],
+        )
+    ]
 
 
 class _Watch:
@@ -119,6 +122,8 @@ class _Watch:
 
 
 def _written(stand: Stand, inserted: card.Card | None) -> dict[str, int]:
+    if inserted is not None:
+        inserted.settle()
     found = {name: processes.written_bytes(pid) for name, pid in stand.pids().items()}
     return found if inserted is None else found | {"card": inserted.written_bytes()}
 
