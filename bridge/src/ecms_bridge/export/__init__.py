@@ -1,0 +1,1 @@
+"""``ecms-export``: what was measured, as a table for a spreadsheet."""
