@@ -145,6 +145,14 @@ def _override(name: str, properties: Json) -> Json:
     }
 
 
+def dashes(_text: Text) -> Json:
+    """Return the override that shows a dash for a value that is missing among others."""
+    return {
+        "matcher": {"id": "byRegexp", "options": "/.*/"},
+        "properties": [{"id": "noValue", "value": NOTHING}],
+    }
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table: its unit, and what else Grafana is to know of it.
@@ -328,10 +336,12 @@ def bars(
         custom={"lineWidth": 0, "fillOpacity": 90, "gradientMode": "none", "axisSoftMin": 0},
         defaults={"color": BY_NAME, "min": 0},
         overrides=[
+            dashes,
             lambda _text: {
                 "matcher": {"id": "byType", "options": "time"},
-                "properties": [{"id": "unit", "value": x_unit}],
-            }
+                # Between two labels Grafana writes what stands for no value.
+                "properties": [{"id": "unit", "value": x_unit}, {"id": "noValue", "value": " "}],
+            },
         ],
         **more,
     )
@@ -381,12 +391,7 @@ def bar_gauge(key: str, unit: str, targets: list[Json], *, width: int, height: i
             "reduceOptions": reduced(),
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
         },
-        overrides=[
-            lambda _text: {
-                "matcher": {"id": "byRegexp", "options": "/.*/"},
-                "properties": [{"id": "noValue", "value": NOTHING}],
-            }
-        ],
+        overrides=[dashes],
         **more,
     )
 
