@@ -29,11 +29,13 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
     """Return readings a second out of the spool, and how long live readings take meanwhile."""
     rates: list[float] = []
     latencies: list[float] = []
+    each: list[float] = []
     for _ in range(scale.runs):
         with Stand(processes.cores()[0]) as stand:
             _fill(stand, scale.spooled)
             stand.start_writer()
             stand.start_hub()
+            used = sum(processes.cpu_s(pid) for pid in stand.pids().values())
             begun = time.monotonic()
             watch = _Watch(stand, scale.spooled, begun)
             pace = Pace(stand, _LIVE_FIRST_BOX, _LIVE_EVERY_S)
@@ -41,6 +43,8 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
             stored = stand.stored()
             if stored != scale.spooled + pace.measured:
                 raise LostError(f"the table holds {stored} readings instead of {scale.spooled + pace.measured}")
+            used = sum(processes.cpu_s(pid) for pid in stand.pids().values()) - used
+            each.append(used / stored * 1e6)
             rates.append(scale.spooled / watch.took)
             during = pace.latencies[: max(1, int(watch.took / _LIVE_EVERY_S) * BOXES)]
             latencies.append(sorted(during)[int(len(during) * 0.99)])
@@ -50,6 +54,7 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
             "Draining the spool",
             [
                 Figure("readings from the spool to the row", "1/s", tuple(rates), bar=_BAR_PER_S, at_least=True),
+                Figure("processor time of all four", "µs each", tuple(each), bar=1e6 / _BAR_PER_S),
                 Figure("live readings meanwhile, p99", "s", tuple(latencies), bar=_LIVE_BAR_S),
             ],
             [
