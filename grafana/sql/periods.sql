@@ -1,5 +1,5 @@
--- Today, this week and this month against the same elapsed part of the one before, all monitored appliances: Wh,
--- cost and coverage. The day before's part ends at the same time since midnight, to the second; within the
+-- Today, this week and this month against the same elapsed part of the one before, all monitored appliances: Wh
+-- and cost. The day before's part ends at the same time since midnight, to the second; within the
 -- quarter of an hour that it cuts, current is taken as even. A longer month is compared with the whole shorter one.
 WITH
   today AS (
