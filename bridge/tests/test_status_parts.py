@@ -171,6 +171,23 @@ rossi
     )
 
 
+@pytest.mark.parametrize(
+    "hub",
+    [
+        {"state": "online"},
+        {"state": "online", "queue": 7, "counters": [], "boxes": {}, "disk": None, "uptime_s": "long"},
+        {"state": "online", "boxes": [7, {"mac": "AA"}], "queue": {"lag_s": None}, "counters": {"refused": 3}},
+        {"state": "online", "version": "0.0.9", "uptime_s": 7, "spool": "ready", "counters": {"received": 1}},
+    ],
+)
+def test_a_hub_of_another_version_may_say_less(hub: dict[str, object]) -> None:
+    household = _household("rossi", hub, None)
+    made = report(households=[household])
+    findings = judge(made, Thresholds())
+    assert findings == []
+    assert "rossi" in render(made, findings, overall(findings))
+
+
 def test_spans_and_sizes() -> None:
     assert [span(n) for n in (0, 119, 120, 7199, 7200, 172_799, 172_800)] == [
         "0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 d",

@@ -44,7 +44,7 @@ class Installed:
         Raises NotInstalledError where that is nothing or not to be read, ConfigError where it is of no use.
         """
         credentials = directory / "credentials"
-        if directory.is_dir() and not os.access(credentials, os.R_OK | os.X_OK):
+        if credentials.is_dir() and not os.access(credentials, os.R_OK | os.X_OK):
             msg = f"cannot read the daemons' passwords in {credentials}: run this as root, such as by sudo"
             raise NotInstalledError(msg)
         hub_file, writer_file = directory / "udp_to_mqtt.toml", directory / "mqtt_to_mysql.toml"

@@ -15,6 +15,7 @@ from ecms_bridge.status.installed import HUB_UNIT, Installed, Login
 Facts: TypeAlias = dict[str, Any]
 
 _FROM_THE_HUB = ("received", "resent", "refused", "missing", "lost")
+_TOLD = frozenset({"mac", "device", "last_seen", "rssi", "firmware", *_FROM_THE_HUB})
 
 
 def gather(installed: Installed) -> Facts:
@@ -95,4 +96,5 @@ def _household(slug: str, state: dict[str, object] | None, known: Facts | None) 
 
 def _told_boxes(state: dict[str, object] | None) -> list[Facts]:
     boxes = (state or {}).get("boxes", [])
-    return [box for box in boxes if isinstance(box, dict)] if isinstance(boxes, list) else []
+    entries = [box for box in boxes if isinstance(box, dict)] if isinstance(boxes, list) else []
+    return [box for box in entries if all(key in box for key in _TOLD)]

@@ -104,7 +104,7 @@ def _hub(report: Facts, household: Facts, thresholds: Thresholds) -> Iterator[tu
         yield Level.CRITICAL, "the spool cannot be written: see the disk of the hub; boxes keep their readings"
     elif spool == "full":
         yield Level.CRITICAL, "the spool is full: find out why nothing is confirmed; boxes keep their readings"
-    lag = hub.get("queue", {}).get("lag_s", 0)
+    lag = number(part(hub, "queue"), "lag_s")
     if lag >= thresholds.lag_warning_s:
         level = Level.CRITICAL if lag >= thresholds.lag_critical_s else Level.WARNING
         yield level, f"readings have waited for {span(lag)} to be confirmed: see broker, writer and database"
@@ -152,6 +152,18 @@ def _silence(report: Facts, box: Facts) -> int:
 def overall(findings: list[Finding]) -> Level:
     """Return the exit status."""
     return max((finding.level for finding in findings), default=Level.OK)
+
+
+def part(facts: Facts, key: str) -> Facts:
+    """Return a member of what a hub says of itself: nothing where its version does not say it."""
+    found = facts.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def number(facts: Facts, key: str) -> int:
+    """Return a number of what a hub says of itself: 0 where its version does not say it."""
+    found = facts.get(key)
+    return int(found) if isinstance(found, int | float) else 0
 
 
 def span(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from ecms_bridge.status.rules import Finding, Level, size, span
+from ecms_bridge.status.rules import Finding, Level, number, part, size, span
 
 Facts: TypeAlias = dict[str, Any]
 
@@ -57,13 +57,16 @@ def _household(report: Facts, household: Facts) -> Iterator[tuple[str, ...]]:
     hub = household["hub"]
     yield "hub", _hub_line(hub)
     if hub is not None and hub["state"] == "online":
-        counters, queue, disk = hub["counters"], hub["queue"], hub["disk"]
+        counters, queue, disk = part(hub, "counters"), part(hub, "queue"), part(hub, "disk")
+        refused = sorted(part(counters, "refused").items())
         yield "received", _counts(counters, "received", "version_1", "version_2", "resent_by_box", "not_taken")
         yield "published", _counts(counters, "published", "republished", "denied_by_broker")
         yield "confirmed", _counts(counters, "confirmed", "acknowledged", "unmatched_confirmations")
-        yield "refused", ", ".join(f"{n} {reason}" for reason, n in sorted(counters["refused"].items())) or "none"
-        yield "queue", f"{queue['memory']} in memory, {queue['spool']} in the spool, oldest {span(queue['lag_s'])}"
-        yield "spool", f"{hub['spool']}, {size(disk['spool_bytes'])}, {counters['spooled']} written"
+        yield "refused", ", ".join(f"{count} {reason}" for reason, count in refused) or "none"
+        waiting = f"{number(queue, 'memory')} in memory, {number(queue, 'spool')} in the spool"
+        yield "queue", f"{waiting}, oldest {span(number(queue, 'lag_s'))}"
+        written = f"{size(number(disk, 'spool_bytes'))}, {number(counters, 'spooled')} written"
+        yield "spool", f"{hub.get('spool', 'unknown')}, {written}"
     database = household["database"]
     if database is None:
         return
@@ -84,10 +87,9 @@ def _hub_line(hub: Facts | None) -> str:
         return "no state known"
     if hub["state"] != "online":
         return str(hub["state"])
-    return (
-        f"online for {span(hub['uptime_s'])}, ECMS {hub['version']}, Python {hub['python']}, clock {hub['clock']}, "
-        f"confirmations {hub['confirmations']}"
-    )
+    told = (("ECMS", "version"), ("Python", "python"), ("clock", "clock"), ("confirmations", "confirmations"))
+    words = [f"{word} {hub[key]}" for word, key in told if key in hub]
+    return ", ".join([f"online for {span(number(hub, 'uptime_s'))}", *words])
 
 
 def _counts(counters: Facts, *names: str) -> str:
