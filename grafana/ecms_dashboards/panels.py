@@ -25,6 +25,9 @@ BAD = "red"
 NOTHING = "–"  # noqa: RUF001 (a dash to look at)
 """Where a panel has data and one value of it is missing; a panel without data has a sentence of its own."""
 
+# Where nothing is known there is nothing to be glad of either: Grafana would give it the colour of the least value.
+_NOTHING_IS_NOT_GOOD: Json = {"type": "special", "options": {"match": "null", "result": {"index": 0, "color": "text"}}}
+
 COVERAGE_STEPS = ((None, BAD), (50, WARNING), (95, GOOD))
 """Percent of the time for which something was measured: below 95 % a sum says less than it seems to."""
 
@@ -188,6 +191,15 @@ def colored(*steps: tuple[float | None, str]) -> Json:
     }
 
 
+def measured_newest_first(order: str, measured: str) -> list[Json]:
+    """Return the transformations that leave out rows without anything ``measured`` and turn the ``order`` round."""
+    more_than_nothing = {"fieldName": measured, "config": {"id": "greater", "options": {"value": 0}}}
+    return [
+        {"id": "filterByValue", "options": {"type": "include", "match": "any", "filters": [more_than_nothing]}},
+        {"id": "sortBy", "options": {"sort": [{"field": order, "desc": True}]}},
+    ]
+
+
 @dataclass(frozen=True)
 class Note:
     """A line of text; ``key`` is its text's."""
@@ -235,7 +247,7 @@ class Panel:
         defaults = {
             "unit": self.unit,
             "color": PLAIN,
-            "mappings": [],
+            "mappings": [_NOTHING_IS_NOT_GOOD],
             "thresholds": thresholds((None, GOOD)),
             "noValue": text(f"{self.key}.empty"),
             "custom": self.custom,
