@@ -15,12 +15,12 @@ class Journal:
     def __init__(self, machine: Machine, unit: str) -> None:
         self._machine = machine
         self._unit = unit
-        shown = machine.run(["journalctl", "--lines=1", "--show-cursor", "--output=cat"]).stdout
-        self._cursor = shown.rpartition("-- cursor: ")[2].strip()
+        # Not a cursor: with a filter, journalctl of Debian 12 leaves out the first line after it.
+        self._since = machine.run(["date", "+@%s.%6N"]).stdout.strip()
 
     def lines(self) -> list[str]:
         """Return what has been said, without the times."""
-        command = ["journalctl", "--no-pager", "--output=cat", f"--unit={self._unit}", f"--after-cursor={self._cursor}"]
+        command = ["journalctl", "--no-pager", "--output=cat", f"--unit={self._unit}", f"--since={self._since}"]
         return self._machine.run(command).stdout.splitlines()
 
     def wait_for(self, words: str) -> str:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from ecms_bridge import names
 from ecms_bridge.simulator.box import Pacing, SimulatedBox
@@ -20,7 +21,7 @@ PER_SECOND = 10
 """Readings a second and box; a real box measures every 10 s, so this is a hundred times a home's load."""
 
 _PACING = Pacing(first_s=2.0, last_s=5.0, drain_s=0.01)
-_RING = 10_000
+_RING = 100_000
 _SETTLE_S = 240.0
 _STORED_S = 180.0
 _OWN_STEP_S = 10
@@ -87,9 +88,9 @@ class Load:
 
     def check_stored(self) -> None:
         """Assert that the table holds exactly what was measured, and the rollups its sums."""
-        expected = sorted(self._expected())
+        expected = self.expected()
         deadline = time.monotonic() + _STORED_S
-        while (stored := self._stored()) != expected and time.monotonic() < deadline:
+        while (stored := self.stored_in(self.hub.query)) != expected and time.monotonic() < deadline:
             time.sleep(1)
         assert len(stored) == len(expected)
         assert stored == expected
@@ -142,8 +143,13 @@ class Load:
     def _macs(self) -> str:
         return ", ".join(f"x'{box.mac.hex()}'" for box in self.boxes)
 
-    def _stored(self) -> list[tuple[int, int, str, str]]:
-        rows = self.hub.query(
+    def expected(self) -> list[tuple[int, int, str, str]]:
+        """Return what was measured as rows, in order: time, appliance, MAC, ampere."""
+        return sorted(self._expected())
+
+    def stored_in(self, query: Callable[[str], list[tuple[Any, ...]]]) -> list[tuple[int, int, str, str]]:
+        """Return what a database holds of these boxes, as ``expected`` does."""
+        rows = query(
             "SELECT UNIX_TIMESTAMP(updated_at), idDevice, HEX(mac), sensorData "
             f"FROM {names.data_table(self.hub.slug)} WHERE mac IN ({self._macs()})"
         )

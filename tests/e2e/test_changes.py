@@ -40,7 +40,7 @@ HOSTNAME = "casa-nostra"
 @pytest.fixture
 def load(home: Home, request: pytest.FixtureRequest) -> Iterator[Load]:
     """Boxes that send while the test runs, and the proof at its end."""
-    number = sum(map(ord, request.node.name)) % 400
+    number = sum(map(ord, request.node.name)) % 150
     load = Load(home.hub, first_box=FIRST_BOX + 100 * number, per_second=PER_SECOND)
     with load.meanwhile():
         yield load

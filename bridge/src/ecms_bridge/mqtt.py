@@ -35,6 +35,8 @@ _FIRST_RETRY_S = 0.5
 _MAX_RETRY_S = 30.0
 _STEADY_S = 10.0
 """A connection that ends sooner is no success: two clients of one name would end each other's again and again."""
+_BRIEF_BY_CHANCE = 1
+"""A broker that starts anew may end one connection so soon, but not several one after the other."""
 _MAX_BROKER_INFLIGHT = 65535
 _CLOSING_S = 1.0
 
@@ -81,6 +83,7 @@ class MqttLink:
         self._retry_s = _FIRST_RETRY_S
         self._next_attempt = 0.0
         self._up_since = 0.0
+        self._brief = 0
         self._throttled = ThrottledLog(_log)
         self._window = _MAX_BROKER_INFLIGHT
         self._in_flight = 0
@@ -286,10 +289,13 @@ class MqttLink:
             _log.warning("lost the connection to the broker")
             if time.monotonic() - self._up_since >= _STEADY_S:
                 self._retry_s = _FIRST_RETRY_S
+                self._brief = 0
             else:
+                self._brief += 1
+            if self._brief > _BRIEF_BY_CHANCE:
                 self._in_trouble(
                     "brief",
-                    "the broker ended the connection of %r soon after it began: see its log, and switch off any other "
+                    "the broker ends each connection of %r soon after it began: see its log, and switch off any other "
                     "hub of this household",
                     self._client_id,
                 )
