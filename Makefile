@@ -89,6 +89,10 @@ cad: setup-test  ## the printed case: models, drawings and pictures made anew
 bench: setup-test  ## figures beside the document's own way; SCALE=small, month, year or full, PARTS="pipe,home" or all
 	@$(PYTHON) -m bench --scale $(SCALE) $(if $(PARTS),--parts $(PARTS))
 
+.PHONY: dashboards
+dashboards: setup  ## the dashboards of grafana/dashboards made anew from their queries and texts
+	@PYTHONPATH=grafana $(PYTHON) -m ecms_dashboards
+
 .PHONY: lock
 lock: setup $(UV)  ## lock the Python packages again, at their newest allowed versions
 	@for name in ansible dev bridge; do \
