@@ -23,6 +23,8 @@ from role_plugins import load
 
 module: Any = load("roles/grafana/library/grafana_organisations.py")
 
+pytestmark = pytest.mark.timeout(1800)
+
 _MACHINE = f"{os.environ.get('ECMS_E2E_MACHINE', 'e2e')}-grafana"
 _HOST = "hub-casa-di-grafana"
 _SLUG = "casa_di_grafana"
