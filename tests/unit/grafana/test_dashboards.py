@@ -102,9 +102,7 @@ def test_every_query_is_one_of_the_files(path: Path) -> None:
 
 def test_every_query_is_shown_somewhere() -> None:
     shown = {one["rawSql"] for path in FILES for panel in panels(read(path)) for one in panel["targets"]}
-    shown |= {
-        one["query"] for path in FILES for one in read(path)["templating"]["list"] if one["type"] == "query"
-    }
+    shown |= {one["query"] for path in FILES for one in read(path)["templating"]["list"] if one["type"] == "query"}
     # The settings as such are for tests, alerts and the command line.
     assert {file.stem for file in QUERIES.glob("*.sql") if query(file.stem) not in shown} <= {"limits"}
 
