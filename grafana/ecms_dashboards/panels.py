@@ -247,7 +247,8 @@ class Panel:
         defaults = {
             "unit": self.unit,
             "color": PLAIN,
-            "mappings": [_NOTHING_IS_NOT_GOOD],
+            # A bar chart would have an entry of its legend for it.
+            "mappings": [_NOTHING_IS_NOT_GOOD] if self.kind in {"gauge", "bargauge", "stat"} else [],
             "thresholds": thresholds((None, GOOD)),
             "noValue": text(f"{self.key}.empty"),
             "custom": self.custom,
