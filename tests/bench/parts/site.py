@@ -34,7 +34,7 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
             {
                 "ecms_household_name": "Casa Bench",
                 "ecms_clock_trusted": True,
-                "ecms_broker": "mosquitto",
+                "ecms_mqtt_broker": "mosquitto",
                 "ecms_devices": [{"id": 1, "name": "lavatrice"}],
             },
         )
