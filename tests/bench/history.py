@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import resources
+
+from jsonschema import Draft202012Validator
 
 from bench.load import STEP_S
 from bench.stand import BOXES
 from database import document
 from database.fixtures import Home
-from ecms_bridge import names
+from ecms_bridge import __version__, names
+from ecms_bridge.datagram import Datagram
 from ecms_bridge.days import Days
+from ecms_bridge.hub.counters import Counters
+from ecms_bridge.hub.roster import Roster
+from ecms_bridge.messages import Reading
+from ecms_bridge.schema.maintenance import STATUS_DAYS
 from ecms_bridge.session import Session
 from ecms_bridge.simulator.cli import box_mac
 from ecms_bridge.simulator.loads import Load
+from ecms_bridge.writer.database import ReadingsDatabase
+from ecms_bridge.writer.inbox import Batch, Status
 from ecms_bridge.writer.rollups import QUARTER_S, Rollups, utc
 
 APPLIANCES = (
@@ -51,6 +63,7 @@ def build(home: Home, days: int, say: Callable[[str], None]) -> int:
     with closing(home.server.session()) as session, session.cursor() as cursor:
         cursor.execute(f"USE {home.schema}")
         _patterns(session, min(days, _PATTERN_DAYS))
+        status = _status(ends)
         begun = time.monotonic()
         for number, first in enumerate(range(begins, ends, DAY_S)):
             cursor.execute(
@@ -58,6 +71,13 @@ def build(home: Home, days: int, say: Callable[[str], None]) -> int:
                 "FROM bench_pattern WHERE day = %s ORDER BY second, idDevice",
                 (first, number % min(days, _PATTERN_DAYS)),
             )
+            if ends - first <= STATUS_DAYS * DAY_S:
+                cursor.execute(
+                    "INSERT INTO hub_status (received_at, state, payload) "
+                    "SELECT FROM_UNIXTIME(%s + second), 'online', %s FROM bench_pattern "
+                    "WHERE day = 0 AND idDevice = 1 AND second %% 60 = 0",
+                    (first, status),
+                )
             quarters = range(first - first % QUARTER_S, first + DAY_S, QUARTER_S)
             rollups.recompute(cursor, ((quarter, mac) for quarter in quarters for mac in macs))
             session.commit()
@@ -68,7 +88,34 @@ def build(home: Home, days: int, say: Callable[[str], None]) -> int:
             since = sums.close(cursor, since)
             session.commit()
         cursor.execute("DROP TABLE bench_pattern")
+    # What the writer notes beside the readings: boxes, the hub, itself.
+    with closing(ReadingsDatabase(home.server.settings, home.server.password)) as writer:
+        last = [Reading(mac, ends, n, 1.0, None, -60, 1, (), "0.1.0") for n, mac in enumerate(macs, start=1)]
+        writer.store(Batch(home.slug, last, statuses=[Status(ends, "online", status)]))
     return ends
+
+
+def _status(now: int) -> str:
+    """Return what a hub with these boxes says of itself every minute."""
+    roster = Roster()
+    for number in range(1, BOXES + 1):
+        roster.note(Datagram(2, box_mac(number), now, number, 1000, rssi=-60, sequence=1, firmware=(0, 1, 0)), 0.0)
+    status = {
+        "state": "online",
+        "version": __version__,
+        "python": platform.python_version(),
+        "uptime_s": DAY_S,
+        "clock": "right",
+        "spool": "ready",
+        "confirmations": "flowing",
+        "queue": {"memory": BOXES, "spool": 0, "waiting_for_clock": 0, "oldest_unconfirmed_s": 1, "lag_s": 1},
+        "disk": {"spool_bytes": 28_672, "free_bytes": 24_000_000_000},
+        "boxes": roster.as_list(0.0, now),
+        "counters": Counters().as_dict(),
+    }
+    schema = resources.files("ecms_bridge").joinpath("schemas/status.json").read_text(encoding="utf-8")
+    Draft202012Validator(json.loads(schema)).validate(status)
+    return json.dumps(status, separators=(",", ":"), sort_keys=True)
 
 
 def build_document(home: Home, ends: int, days: int, say: Callable[[str], None]) -> None:
