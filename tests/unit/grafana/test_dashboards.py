@@ -15,6 +15,7 @@ from ecms_dashboards import colours, generated
 from ecms_dashboards.dashboard import COLUMNS, Dashboard, LayoutError, Row
 from ecms_dashboards.panels import lines, target
 from ecms_dashboards.sources import QUERIES, Text, languages, query
+from role_plugins import load
 
 FILES = sorted(generated.FOLDER.glob("*/*.json"))
 NAMES = sorted({path.name for path in FILES})
@@ -215,6 +216,14 @@ def test_power_is_measured_against_the_households_own_limits() -> None:
             "contract_power_w",
         ]
         assert [one["fieldName"] for one in mappings if one["handlerKey"] == "max"] == (["scale_w"] if ends else [])
+
+
+def test_the_overload_alert_leads_to_the_gauge() -> None:
+    uid, number = load("roles/grafana/filter_plugins/ecms_grafana.py").GAUGE_PANEL
+    for language in languages():
+        casa = read(generated.FOLDER / language / "casa.json")
+        (panel,) = [one for one in panels(casa) if one["id"] == number]
+        assert (casa["uid"], panel["type"], panel["targets"][0]["rawSql"]) == (uid, "gauge", query("total_now"))
 
 
 def test_what_is_now_is_asked_every_10_s() -> None:
