@@ -458,7 +458,7 @@ def table(key: str, targets: list[Json], columns: tuple[Column, ...], *, width: 
         more.pop("unit", "short"),
         targets,
         options={"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
-        custom={"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False, "minWidth": 90},
+        custom={"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False, "minWidth": 78},
         overrides=columns,
         **more,
     )
