@@ -158,18 +158,7 @@ class Grafana:
             self.state["dashboards"][org] = [one["uid"] for one in found]
 
     def _alerting(self, document: dict[str, Any]) -> None:
-        for point in document.get("contactPoints", []):
-            org = self._org(point)
-            if self.state["without_alertmanager"].get(org):
-                raise RefusedError(500, "No alertmanager configuration present in this organization")
-            for receiver in point["receivers"]:
-                settings = expand_all(receiver["settings"])
-                needed = "addresses" if receiver["type"] == "email" else "url"
-                if not receiver.get("uid") or not settings.get(needed):
-                    raise RefusedError(500, f"a contact point has no uid or {needed}")
-                self.state["points"].setdefault(org, {})[receiver["uid"]] = {
-                    **receiver, "name": point["name"], "settings": settings,
-                }  # fmt: skip
+        self._contact_points(document)
         for policy in document.get("policies", []):
             org = self._org(policy)
             names = {one["name"] for one in self.state["points"].get(org, {}).values()}
@@ -184,6 +173,20 @@ class Grafana:
         self._rules(document)
         for gone in document.get("deleteContactPoints", []):
             self.state["points"].get(self._org(gone), {}).pop(gone["uid"], None)
+
+    def _contact_points(self, document: dict[str, Any]) -> None:
+        for point in document.get("contactPoints", []):
+            org = self._org(point)
+            if self.state["without_alertmanager"].get(org):
+                raise RefusedError(500, "No alertmanager configuration present in this organization")
+            for receiver in point["receivers"]:
+                settings = expand_all(receiver["settings"])
+                needed = "addresses" if receiver["type"] == "email" else "url"
+                if not receiver.get("uid") or not settings.get(needed):
+                    raise RefusedError(500, f"a contact point has no uid or {needed}")
+                self.state["points"].setdefault(org, {})[receiver["uid"]] = {
+                    **receiver, "name": point["name"], "settings": settings,
+                }  # fmt: skip
 
     def _rules(self, document: dict[str, Any]) -> None:
         for group in document.get("groups", []):

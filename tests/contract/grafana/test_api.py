@@ -289,7 +289,7 @@ def test_grafana_ini_keeps_what_has_a_meaning_in_it() -> None:
 
 def test_a_password_is_reset_by_the_servers_own_tool(stand_in: StandIn) -> None:
     program = ROOT / "tests/grafana_stand_in/server.py"
-    words = ["cli", "--config", stand_in.directory / "grafana.ini", "admin", "reset-admin-password"]
+    words = ["cli", "--config", str(stand_in.directory / "grafana.ini"), "admin", "reset-admin-password"]
     subprocess.run(
         [sys.executable, program, *words, "--password-from-stdin"], input=b"The-new-word-of-20-chars", check=True
     )
