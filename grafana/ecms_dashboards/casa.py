@@ -38,7 +38,7 @@ _NOW = Row(
             "casa.now",
             "watt",
             [target("total_now"), _MARKS],
-            width=6,
+            width=7,
             height=10,
             transformations=power_marks("B", scale=True),
             defaults={"min": 0},
@@ -57,7 +57,7 @@ _NOW = Row(
             "casa.throughput",
             "short",
             [target("throughput")],
-            width=9,
+            width=8,
             height=10,
             transformations=rows_to_fields("appliance", "packets_per_minute"),
             defaults={
