@@ -223,7 +223,7 @@ def test_no_network_at_boot(home: Home) -> None:
 def wait_until_active(hub: Hub, *units: str) -> None:
     deadline = time.monotonic() + 120
     # Soon after its start the machine may not even answer.
-    while hub.machine.run(["systemctl", "is-active", "--quiet", *units], check=False).returncode:
+    while hub.machine.run(["systemctl", "is-active", *units], check=False).stdout.split() != ["active"] * len(units):
         assert time.monotonic() < deadline, hub.machine.run(["systemctl", "--failed"], check=False).stdout
         time.sleep(1)
 
