@@ -36,7 +36,11 @@ class FilterModule:
     def filters(self):
         return {"dump": lambda facts, path: pathlib.Path(path).write_text(json.dumps(facts))}
 """
-SERVICE_SECRETS = {"mqtt_ecms-writer", "mqtt_admin", "database_ecms-writer", "database_ecms-admin"} | {"grafana_admin", "grafana_secret_key"}
+SERVICE_SECRETS = {
+    *("mqtt_ecms-writer", "mqtt_admin"),
+    *("database_ecms-writer", "database_ecms-admin"),
+    *("grafana_admin", "grafana_secret_key"),
+}
 
 
 class Home:
