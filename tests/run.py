@@ -149,10 +149,10 @@ def stages() -> dict[str, Stage]:
         Stage("lint", python + others),
         Stage("lint-python", python),
         Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=600),)),
-        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=900),)),
+        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=1800),)),
         Stage("bench", (Check("bench", (sys.executable, "-m", "bench", "--scale", "small"), 600),)),
         Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines),
-        Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=1800),), _without_machines),
+        Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=3600),), _without_machines),
     ]
     for part in ("cad", "firmware"):
         if (REPOSITORY / part / "Makefile").exists():

@@ -60,8 +60,7 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
                 Figure("again, nothing changed", "s", (second.seconds,), bar=_SECOND_BAR_S),
             ],
             [
-                "Debian 12 with systemd in a container, without Grafana; "
-                "Debian's packages and the bridge's wheels are cached."
+                "Debian 12 in a container, without Grafana; Debian's packages and the bridge's wheels are cached."
             ],
         )
     ]
