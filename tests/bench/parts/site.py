@@ -59,9 +59,7 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
                 Figure("a fresh machine", "s", (first.seconds,), bar=_FIRST_BAR_S),
                 Figure("again, nothing changed", "s", (second.seconds,), bar=_SECOND_BAR_S),
             ],
-            [
-                "Debian 12 in a container, without Grafana; Debian's packages and the bridge's wheels are cached."
-            ],
+            ["Debian 12 in a container, without Grafana; Debian's packages and the bridge's wheels are cached."],
         )
     ]
 
