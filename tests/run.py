@@ -101,13 +101,15 @@ def _scenario(name: str) -> Check:
 
 
 def shell_files(root: Path) -> list[str]:
-    """Return the shell scripts below ``root``, known by their first line or their suffix."""
+    """Return the shell scripts below ``root``, known by their first line or their suffix; a template is none yet."""
     found = []
     for directory, names, files in os.walk(root):
         names[:] = sorted(set(names) - _NOT_OURS)
         paths = (Path(directory) / name for name in sorted(files))
         found += [
-            str(path.relative_to(root)) for path in paths if path.suffix == ".sh" or _interpreter(path) in _SHELLS
+            str(path.relative_to(root))
+            for path in paths
+            if path.suffix == ".sh" or (path.suffix != ".j2" and _interpreter(path) in _SHELLS)
         ]
     return found
 

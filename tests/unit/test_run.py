@@ -243,6 +243,7 @@ def test_shell_files_are_known_by_their_first_line(tmp_path: Path) -> None:
         "library.sh": "true\n",
         "python": "#!/usr/bin/env python3\n",
         "fish": "#!/usr/bin/fish sh\n",
+        "template.j2": "#!/bin/sh\n",
         "text": "sh\n",
         ".ci/run": "#!/bin/bash -eu\n",
         ".venv/bin/other": "#!/bin/sh\n",
