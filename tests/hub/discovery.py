@@ -21,9 +21,13 @@ _DATAGRAM_BYTES = 9000
 
 def announced_port(address: str) -> int:
     """Return the UDP port that the hub at ``address`` announces; raise TimeoutError if it announces none."""
-    for kind, data in _ask(SERVICE, _PTR, address):
-        if kind == _SRV:
-            return int.from_bytes(data[4:6])
+    deadline = time.monotonic() + _PATIENCE_S
+    # A machine that has just come to the network may first answer with the service's name alone.
+    while time.monotonic() < deadline:
+        for kind, data in _ask(SERVICE, _PTR, address):
+            if kind == _SRV:
+                return int.from_bytes(data[4:6])
+        time.sleep(_AGAIN_S)
     raise TimeoutError(f"{address} announces no {SERVICE}")
 
 
