@@ -6,6 +6,18 @@ import pytest
 
 from ecms_bridge.schema.migrator import Migration, packaged_migrations
 
+PUBLISHED = {
+    1: "526ac18485828b09398ea4abf31a2609746e1a21beb8d850b26e19be42f41f7a",
+    2: "53cd84e8179d380fcdf0439c75865308c5357756982f35a05cb953cced4e329a",
+    3: "4a04a369c3dde03ed731b2bbcd0cebd5de6d3aa71b777e56cc85e89b50f685e3",
+    4: "226e5befbc9b9d54b9639caff634526f66cca7bc4c8291b57e28f6d98b741598",
+}
+"""Homes have run these; a schema with another checksum is refused. A change is a new migration and a new line here."""
+
+
+def test_a_published_migration_never_changes() -> None:
+    assert {migration.version: migration.checksum for migration in packaged_migrations()} == PUBLISHED
+
 
 def test_statements_are_split_at_line_ends_and_named() -> None:
     migration = Migration(
