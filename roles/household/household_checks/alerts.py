@@ -78,7 +78,7 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, str]]] = MappingProxyType(
 )
 """What every household has unless ``ecms_preset_alerts`` leaves it out: kind, and name by language."""
 
-_EMAIL = re.compile(r"[^@\s;,<>\"$]+@[^@\s;,<>\"$]+\.[^@\s;,<>\"$]+")
+EMAIL = re.compile(r"[^@\s;,<>\"$]+@[^@\s;,<>\"$]+\.[^@\s;,<>\"$]+")
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 _CHAT = re.compile(r"-?\d{1,20}|@\w{5,32}", re.ASCII)
 
@@ -234,7 +234,7 @@ def _notify(value: object) -> Iterator[str]:
 
 def _way(label: str, kind: str, value: object) -> Iterator[str]:
     if kind == "email":
-        if not isinstance(value, str) or not _EMAIL.fullmatch(value):
+        if not isinstance(value, str) or not EMAIL.fullmatch(value):
             yield f"{label}: email is {show(value)}: set one address, such as anna@example.org"
     elif kind == "telegram":
         if not _CHAT.fullmatch(str(value)) or isinstance(value, bool):

@@ -14,6 +14,7 @@ from household_checks import (
     broker,
     dashboard,
     database,
+    digest,
     home,
     hub,
     machine,
@@ -46,7 +47,7 @@ class ServicePart(Protocol):
     def needed_secrets(self, given: Variables) -> Mapping[str, str]: ...
 
 
-HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, tariffs, alerts, dashboard)
+HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, tariffs, alerts, dashboard, digest)
 SERVICE_PARTS: Mapping[str, ServicePart] = {"broker": broker, "database": database, DASHBOARD: mail}
 
 
@@ -80,6 +81,8 @@ def host_mistakes(
         needed |= broker.hub_secrets(given, broker_given) | own
     if set(SERVICE_GROUPS) & set(groups):
         wanted += secrets.SERVICE_SECRETS
+    if "hub" in groups and DASHBOARD in groups:
+        found += digest.server_mistakes(given)
     if DASHBOARD in groups:
         wanted += [*dashboard.SERVER_SECRETS, *mail.needed_secrets(given)]
     for group, part_of_services in SERVICE_PARTS.items():
@@ -127,11 +130,17 @@ def _shared(group: str, groups: Groups) -> list[str]:
     return [host for host in members if host not in groups.get("hub", ())] or members
 
 
-def run_mistakes(hub_names: Mapping[str, object], directories: Mapping[str, object], groups: Groups) -> list[str]:
+def run_mistakes(
+    hub_names: Mapping[str, object],
+    directories: Mapping[str, object],
+    groups: Groups,
+    digests: Mapping[str, object] | None = None,
+) -> list[str]:
     """Return the mistakes that only all hosts together show.
 
     ``hub_names`` gives the household's name of every hub of the inventory, ``directories`` the directory
-    of secrets of every hub of this run, ``groups`` the hosts of every group.
+    of secrets of every hub of this run, ``groups`` the hosts of every group,
+    ``digests`` what the hubs have as ``ecms_digest``.
     """
     found = [
         f"no host is in the group {group}: name one under {group} in hosts.yml"
@@ -145,6 +154,7 @@ def run_mistakes(hub_names: Mapping[str, object], directories: Mapping[str, obje
                 f"the group {group} has several hosts, and {strangers[0]} is none of them: "
                 f"leave one host in {group}, or add {strangers[0]} to it"
             )
+    found += digest.place_mistakes(digests or {}, groups)
     owners: dict[str, str] = {}
     for one, name in sorted(hub_names.items()):
         try:
