@@ -151,15 +151,16 @@ def stages() -> dict[str, Stage]:
         Stage("lint", python + others),
         Stage("lint-python", python),
         Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=600),)),
-        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=1800),)),
-        Stage("bench", (Check("bench", (sys.executable, "-m", "bench", "--scale", "small"), 600),)),
-        Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines),
+        # The end-to-end tests take as long as all that follows, and mostly wait for their machines.
+        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=1800),), aside=True),
+        Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines, aside=True),
+        Stage("bench", (Check("bench", (sys.executable, "-m", "bench", "--scale", "small"), 600),), aside=True),
         Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=3600),), _without_machines),
     ]
     for part in ("cad", "firmware"):
         if (REPOSITORY / part / "Makefile").exists():
             check = Check(part, ("make", "--no-print-directory", "-C", part, "test"), 1800)
-            every.insert(4, Stage(part, (check,), aside=True))
+            every.insert(5, Stage(part, (check,), aside=True))
     return {stage.name: stage for stage in every}
 
 
@@ -176,6 +177,8 @@ def run_stage(stage: Stage, *, show: bool = True) -> Result:
         for check in stage.checks:
             run_check(check, result, show=show)
     result.seconds = time.monotonic() - begun
+    if not show:
+        print(f"\n==> {stage.name}: {result.word} beside the others, {result.passed} passed", flush=True)
     return result
 
 
