@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from ecms_bridge.digest import questions
 from ecms_bridge.digest.questions import NAMES
 from ecms_bridge.digest.settings import Settings
+from grafana import macros
 from notrun import not_run
 from role_plugins import ROOT
 
@@ -150,8 +152,11 @@ def test_the_service_gets_its_secrets_as_credentials(files: dict[str, dict[str, 
     }
 
 
-def test_every_question_is_among_those_that_are_copied() -> None:
-    assert [name for name in NAMES if not (ROOT / f"grafana/sql/{name}.sql").is_file()] == []
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_is_copied_and_asked_as_the_dashboards_ask_it(name: str) -> None:
+    query = (ROOT / f"grafana/sql/{name}.sql").read_text(encoding="utf-8")
+    asked = questions.expand(query, 1_718_000_000, 1_718_604_799, {"device": 2})
+    assert asked == macros.expand(query, 1_718_000_000, 1_718_604_799, {"device": 2})
 
 
 def test_systemd_understands_the_units(files: dict[str, dict[str, str]], tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ class TestWhatItSays:
         assert "Mario Rossi: energy of the week from 10 June 2024 to 16 June 2024" in said
         assert "Measured total\n  44,160 Wh (-11 %), 11.04 €\n  before 49,680 Wh, 12.42 €\n" in said
         assert "an appliance was measured for only 7 %: the sum is incomplete" in said
+        assert "an appliance was measured for only 14 % before: do not compare" in said
         assert "frigorifero\n  38,640 Wh (0 %), 9.66 €\n  before 38,640 Wh, 9.66 €\n\n" in said
         assert "lavatrice\n  5,520 Wh (-50 %), 1.38 €\n  before 11,040 Wh, 2.76 €\n" in said
         assert "only 7 % of the period was measured" in said

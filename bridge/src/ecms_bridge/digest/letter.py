@@ -101,12 +101,15 @@ def _entry(line: Line, name: str, partial: str, summary: Summary, words: Words) 
     if now.coverage_percent is not None and not now.whole:
         notes.append(words.say(partial, percent=words.percent(now.coverage_percent)))
     if now.wh is not None and before.wh is not None and before.coverage_percent is not None and not before.whole:
-        notes.append(words.say("partial_before", percent=words.percent(before.coverage_percent)))
+        notes.append(words.say(f"{partial}_before", percent=words.percent(before.coverage_percent)))
     return Entry(name, figures, tuple(notes))
 
 
 def _standby(one: Standby, currency: str, words: Words) -> Entry:
-    return Entry(one.name, f"{words.watt(one.watt)}, {words.say('a_year', cost=words.money(one.cost_year, currency))}")
+    cost = words.money(one.cost_year, currency)
+    return Entry(
+        one.name, f"{words.watt(one.watt)}, {cost if one.cost_year is None else words.say('a_year', cost=cost)}"
+    )
 
 
 def _floor(one: Standby, words: Words) -> str:
