@@ -486,6 +486,24 @@ class TestDiagnosis:
         for hours in (6, 48, 10 * 24):
             assert reader.ask("gaps", NOON, NOON - hours * HOUR, NOON).rows == ()
 
+    def test_silences_count_whole_quarters_from_the_first_reading_on(self, home: Home, reader: Reader) -> None:
+        """The fridge's box: 7:00 to 8:00, 9:00 to 9:05, so silent 60 min from 8:00 and 165 min from 9:15 to noon."""
+        store(
+            home,
+            steady(FRIDGE_BOX, FRIDGE, 1.0, NOON - 5 * HOUR, NOON - 4 * HOUR - 10),
+            steady(FRIDGE_BOX, FRIDGE, 1.0, NOON - 3 * HOUR, NOON - 3 * HOUR + 300),
+            steady(WASHER_BOX, WASHER, 1.0, NOON - 5 * HOUR, NOON),
+        )
+        columns = ("box", "appliance", "silences", "minutes", "longest_minutes", "longest_begins")
+        fridge = ("02:00:00:00:00:02", "frigorifero")
+        found = reader.ask("silences", NOON, NOON - 10 * HOUR, NOON - 1)
+        assert found.of(*columns) == [(*fridge, 2, 225, 165, (NOON - 3 * HOUR + 900) * 1000)]
+        # A range that ends in a silence, and one from before the first reading that ends in the last.
+        found = reader.ask("silences", NOON, NOON - 4 * HOUR, NOON - 3 * HOUR - 1)
+        assert found.of(*columns) == [(*fridge, 1, 60, 60, (NOON - 4 * HOUR) * 1000)]
+        assert reader.ask("silences", NOON, NOON - 10 * HOUR, NOON - 5 * HOUR - 1).rows == ()
+        assert reader.ask("silences", NOON, NOON - 5 * HOUR, NOON - 4 * HOUR - 1).rows == ()
+
     def test_quarantine(self, home: Home, reader: Reader) -> None:
         store(home, [Reading(OTHER_BOX, NOON - 60, 9, 1.0), Reading(OTHER_BOX, NOON - 50, 9, 1.0)])
         assert reader.ask("quarantine", NOON).of("box", "appliance_id", "readings", "first", "last") == [
