@@ -53,10 +53,8 @@ def household() -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Return each case's files by their names."""
-    directory = tmp_path_factory.mktemp("digest")
+def play(directory: Path, cases: dict[str, dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+    """Check the variables of each case, which change the fact ``ecms_services``, and render all to ``<case>.json``."""
     services = {"smtp": SMTP, "secrets": SECRETS, "hubs": {"dashboard": []}}
     hosts = {
         name: {
@@ -66,7 +64,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
             "digest_households": [household()],
             "dump_to": str(directory / f"{name}.json"),
         }
-        for name, changes in CASES.items()
+        for name, changes in cases.items()
     }
     (directory / "filter_plugins").mkdir()
     (directory / "filter_plugins/dump.py").write_text(DUMP)
@@ -86,7 +84,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
         "tasks": [{"ansible.builtin.import_role": role}, render],
     }
     (directory / "play.yml").write_text(yaml.safe_dump([book]))
-    done = subprocess.run(
+    return subprocess.run(
         [
             str(Path(sys.executable).parent / "ansible-playbook"),
             *("-i", str(directory / "hosts.yml"), str(directory / "play.yml")),
@@ -104,8 +102,24 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
         timeout=240,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Return each case's files by their names."""
+    directory = tmp_path_factory.mktemp("digest")
+    done = play(directory, CASES)
     assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((directory / f"{name}.json").read_text(encoding="utf-8")) for name in CASES}
+
+
+def test_what_a_host_without_a_mail_server_or_its_password_is_told(tmp_path: Path) -> None:
+    done = play(tmp_path, {"without": {"smtp": {}}, "locked": {"secrets": {}}})
+    said = " ".join(done.stdout.replace("\\n", " ").split())
+    assert done.returncode != 0
+    assert "should get a digest (ecms_digest), but without has no mail server: set ecms_smtp in its variables" in said
+    assert "ecms_smtp has the user casa@example.org and no password: set the secret smtp_password" in said
+    assert not list(tmp_path.glob("*.json"))
 
 
 def settings(files: dict[str, dict[str, str]], case: str, directory: Path) -> Settings:
