@@ -262,7 +262,7 @@ def test_what_no_box_sees_brings_the_trip_nearer(schema: Home) -> None:
     schema.rows("UPDATE household SET unmeasured_power_w = 300 WHERE id = 1")
     timeline = Timeline(schema, NOON, {6: lambda s: ampere(3100)})
     timeline.boxes, later = {6: lambda s: ampere(500)}, timeline.boxes
-    timeline._send(-60)
+    timeline._send(-10)
     timeline.boxes = later
     timeline._send(0)
     with schema.server.session() as session:
