@@ -70,8 +70,6 @@ def test_an_hour_without_the_hub_loses_nothing(hub: Hub, box: Box) -> None:
     stored = _stored(hub)
     moments = [moment for moment, _, _ in stored]
     assert moments[-1] - moments[0] > AWAY_S
-    # The host may oversleep single slots of the accelerated time; what was measured then is dated as it was.
-    assert sum(moment % PERIOD_S == 0 for moment in moments) >= 0.9 * len(moments)
     assert {device for _, device, _ in stored} == {DEVICE}
     assert [amps for _, _, amps in stored] == [pytest.approx(2, rel=0.015)] * len(stored)
     assert box.status()["readings"]["lost"] == 0
