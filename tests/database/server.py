@@ -25,10 +25,10 @@ class Server:
         self.settings = settings
         self.password = password
 
-    def session(self, user: str | None = None, password: str | None = None) -> Session:
+    def session(self, user: str | None = None, password: str | None = None, *, io_timeout_s: int = 30) -> Session:
         """Open a session, by default as the user who may do everything."""
         settings = self.settings if user is None else self.settings_of(user)
-        return open_session(settings, self.password if password is None else password, io_timeout_s=30)
+        return open_session(settings, self.password if password is None else password, io_timeout_s=io_timeout_s)
 
     def settings_of(self, user: str) -> DatabaseSettings:
         own = self.settings

@@ -40,6 +40,7 @@ _COUNTERPARTS = {
 """What answers the same question in the document."""
 
 _TIMED_OUT = 1969
+_GRACE_S = 30
 """MariaDB's error number for max_statement_time."""
 
 _FETCHED_ROWS = 10_000
@@ -130,7 +131,9 @@ def _document(home: Home, now: int, timeout_s: float, say: Callable[[str], None]
     """Return ms for each of the document's queries, and whether it was stopped there."""
     found = {}
     for query in dict.fromkeys(_COUNTERPARTS.values()):
-        with closing(home.server.session()) as session, session.cursor(SSCursor) as cursor:
+        # The server stops the query, not the connection.
+        patience_s = int(timeout_s) + _GRACE_S
+        with closing(home.server.session(io_timeout_s=patience_s)) as session, session.cursor(SSCursor) as cursor:
             cursor.execute(f"USE {history.DOCUMENT_SCHEMA}")
             cursor.execute(f"SET timestamp = {now}, max_statement_time = {timeout_s}, sql_mode = ''")
             begun = time.perf_counter()
