@@ -15,7 +15,15 @@ from household_checks.alerts import needed_secrets  # noqa: E402
 from household_checks.dashboard import user_secrets  # noqa: E402
 from household_checks.facts import household_facts, service_facts  # noqa: E402
 from household_checks.files import file_mistakes  # noqa: E402
-from household_checks.hosts import given_of, host_mistakes, run_mistakes, service_host, stray_mistakes  # noqa: E402
+from household_checks.hosts import (  # noqa: E402
+    given_of,
+    host_mistakes,
+    run_mistakes,
+    service_host,
+    service_hosts,
+    service_keeper,
+    stray_mistakes,
+)
 from household_checks.secrets import kept_secret_mistakes, secret_names  # noqa: E402
 
 if TYPE_CHECKING:
@@ -32,6 +40,8 @@ class FilterModule:
             "ecms_stray_mistakes": stray_mistakes,
             "ecms_run_mistakes": run_mistakes,
             "ecms_service_host": service_host,
+            "ecms_service_hosts": service_hosts,
+            "ecms_service_keeper": service_keeper,
             "ecms_given_of": given_of,
             "ecms_secret_names": secret_names,
             "ecms_dashboard_secrets": user_secrets,
