@@ -1,4 +1,4 @@
-"""The hub's machine: clock, updates, journal and card."""
+"""A machine: clock and updates, and, where it is a hub, journal and card."""
 
 from __future__ import annotations
 
@@ -30,13 +30,19 @@ def mistakes(given: Variables) -> Iterator[str]:
             yield f"ecms_ntp_servers has {show(server)}: set the name or the address of a time server"
 
 
-def facts(given: Variables) -> dict[str, object]:
-    """Return its part of the fact ``ecms_household``."""
+def server_facts(given: Variables) -> dict[str, object]:
+    """Return what counts on every machine, a hub or not."""
     return {
         "clock_trusted": truth(given["ecms_clock_trusted"]),
         "ntp_servers": [str(server) for server in entries(given["ecms_ntp_servers"]) or ()],
         "security_updates": truth(given["ecms_security_updates"]),
         "automatic_reboot": truth(given["ecms_automatic_reboot"]),
+    }
+
+
+def facts(given: Variables) -> dict[str, object]:
+    """Return its part of the fact ``ecms_household``."""
+    return server_facts(given) | {
         "journal_storage": str(given["ecms_journal_storage"]),
         "sd_card_care": truth(given["ecms_sd_card_care"]),
         "tmp_in_ram": truth(given["ecms_tmp_in_ram"]),
