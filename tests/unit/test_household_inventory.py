@@ -296,10 +296,76 @@ def test_two_households_never_share_a_directory_of_secrets() -> None:
 
 
 def test_a_hub_without_a_broker_of_its_own_must_not_have_to_choose() -> None:
-    groups = {**GROUP_HOSTS, "broker": ["b1", "b2"]}
+    groups = {**GROUP_HOSTS, "hub": ["hub-a", "b1", "b2"], "broker": ["b1", "b2"]}
+    groups |= {"writer": ["central"], "database": ["central"]}
     assert inventory.run_mistakes({}, {}, groups) == [
         "the group broker has several hosts, and hub-a is none of them: leave one host in broker, or add hub-a to it."
     ]
+
+
+CENTRAL = {
+    "hub": ["casa", "alone"],
+    "broker": ["m1", "m2"],
+    "writer": ["m1", "m2", "alone"],
+    "database": ["m1", "m2", "m3"],
+    "dashboard": ["m1"],
+}
+
+
+def test_several_hosts_that_are_no_hub_serve_together() -> None:
+    kinds = {"broker": {"m1": "emqx", "m2": "emqx"}, "database": dict.fromkeys(CENTRAL["database"], "local")}
+    assert inventory.run_mistakes({}, {}, CENTRAL, {}, kinds) == []
+    assert inventory.service_hosts("casa", "database", CENTRAL) == ["m1", "m2", "m3"]
+    assert inventory.service_hosts("alone", "writer", CENTRAL) == ["alone"]
+    facts = inventory.household_facts(sound(), {}, "casa", CENTRAL)
+    assert facts["hosts"] == {"broker": ["m1", "m2"], "writer": ["m1", "m2"], "database": ["m1", "m2", "m3"]}
+
+
+def test_a_machine_of_a_cluster_tries_itself_first_and_keeps_the_first_ones_secrets() -> None:
+    assert inventory.service_hosts("m2", "database", CENTRAL) == ["m2", "m1", "m3"]
+    assert inventory.service_host("m2", "database", CENTRAL) == "m2"
+    assert {inventory.service_keeper(one, "database", CENTRAL) for one in ("m1", "m2", "m3", "casa")} == {"m1"}
+    assert inventory.service_keeper("alone", "writer", CENTRAL) == "alone"
+
+
+def test_each_host_of_a_cluster_serves_every_hub_and_knows_the_others() -> None:
+    keepers = {"broker": sound(), "database": sound()}
+    for host in ("m1", "m2"):
+        facts = inventory.service_facts(sound(), {}, host, CENTRAL, ["casa", "alone", host], keepers)
+        both = ["casa", "alone"]
+        assert facts["hubs"] == {
+            "broker": both,
+            "writer": ["casa"],
+            "database": both,
+            "dashboard": both if host == "m1" else [],
+        }
+        assert facts["cluster"] == {"broker": ["m1", "m2"], "writer": ["m1", "m2"], "database": ["m1", "m2", "m3"]}
+        assert facts["database_by_network"] is True
+    alone = inventory.service_facts(sound(), {}, "alone", CENTRAL, ["alone"], keepers)
+    assert alone["cluster"] == {"broker": [], "writer": [], "database": []}
+    assert alone["hubs"]["writer"] == ["alone"]
+
+
+@pytest.mark.parametrize(
+    ("group", "hosts", "kind", "sentence"),
+    [
+        ("database", ["m1", "m2"], ["local"], "the group database has 2 hosts (m1, m2), and half of a cluster"),
+        ("database", ["m1", "m2", "m3", "m4"], ["local"], "the group database has 4 hosts (m1, m2, m3, m4), and half"),
+        ("database", ["m1", "m2", "m3"], ["remote"], "ecms_database is remote, and the group database has several"),
+        ("broker", ["m1", "m2"], ["mosquitto"], "the group broker has several hosts (m1, m2), and Mosquitto is no"),
+        ("broker", ["m1", "m2"], ["remote"], "ecms_mqtt_broker is remote, and the group broker has several hosts"),
+        ("broker", ["m1", "m2"], ["emqx", "mosquitto"], 'ecms_mqtt_broker is "emqx" and "mosquitto" among the hosts'),
+        ("dashboard", ["m1", "m2"], ["any"], "the group dashboard has several hosts that are no hub (m1, m2): leave"),
+    ],
+)
+def test_hosts_that_cannot_serve_together_are_refused(
+    group: str, hosts: list[str], kind: list[str], sentence: str
+) -> None:
+    groups = {**GROUP_HOSTS, group: hosts}
+    kinds = {group: {host: kind[place % len(kind)] for place, host in enumerate(hosts)}}
+    found = inventory.run_mistakes({}, {}, groups, {}, kinds)
+    assert len(found) == 1
+    assert found[0].startswith(sentence)
 
 
 def test_a_hub_is_served_by_itself_or_by_the_shared_host() -> None:
@@ -321,7 +387,7 @@ def test_facts_are_derived_in_their_final_types() -> None:
     assert facts["udp_port"] == 4211
     assert facts["require_signed_readings"] is True
     assert facts["home_assistant"] is False
-    assert facts["hosts"] == {"broker": "hub-a", "writer": "hub-a", "database": "hub-a"}
+    assert facts["hosts"] == {"broker": ["hub-a"], "writer": ["hub-a"], "database": ["hub-a"]}
     assert facts["secrets"] == {"household_key": KEY}
     assert facts["devices"] == [
         {"id": 1, "name": "lavatrice", "ratings": []},

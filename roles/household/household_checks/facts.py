@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ecms_bridge import access, names
 from household_checks import broker, database, machine, mail
-from household_checks.hosts import HUB_PARTS, SERVICE_GROUPS, served_hubs, service_host
+from household_checks.hosts import HUB_PARTS, SERVICE_GROUPS, cluster_hosts, served_hubs, service_hosts
 from household_checks.values import Groups, Variables
 
 
@@ -22,7 +22,7 @@ def household_facts(given: Variables, secrets: Mapping[str, str], hub: str, grou
     for part in HUB_PARTS:
         facts |= part.facts(given)
     return facts | {
-        "hosts": {group: service_host(hub, group, groups) for group in SERVICE_GROUPS},
+        "hosts": {group: service_hosts(hub, group, groups) for group in SERVICE_GROUPS},
         "access": [dict(rule) for rule in access.household_rules(slug)],
         "secrets": dict(secrets),
     }
@@ -38,8 +38,9 @@ def service_facts(
 ) -> dict[str, object]:
     """Return the fact ``ecms_services``: what the services that households share are to be, and for whom.
 
-    ``hubs`` lists for each service group the hubs of this run that this host serves in it. ``keepers`` gives
-    the variables of the hosts that stand for this host's ``broker`` and ``database``.
+    ``hubs`` lists for each service group the hubs of this run that this host serves in it, ``cluster`` the hosts
+    with which it does so. ``keepers`` gives the variables of the hosts that stand for this host's ``broker`` and
+    ``database``.
     """
     hubs = [hub for hub in groups.get("hub", ()) if hub in hosts_of_run]
     return {
@@ -53,12 +54,16 @@ def service_facts(
         "users": {"writer": names.WRITER_USER, "admin": names.ADMIN_USER},
         "shared_group": names.SHARED_GROUP,
         "hubs": served_hubs(host, hubs, groups),
+        "cluster": {group: cluster_hosts(host, group, groups) for group in SERVICE_GROUPS},
         "access": [dict(rule) for rule in access.writer_rules()],
         "secrets": dict(secrets),
     }
 
 
 def _serves_others(host: str, service: str, clients: Sequence[str], groups: Groups) -> bool:
-    """Return whether a host of one of the ``clients`` groups finds its ``service`` here, but is another host."""
+    """Return whether another host finds its ``service`` here: of one of the ``clients`` groups, or of the cluster."""
     others = {one for group in clients for one in groups.get(group, ()) if one != host}
-    return host in groups.get(service, ()) and any(service_host(one, service, groups) == host for one in others)
+    return host in groups.get(service, ()) and (
+        len(cluster_hosts(host, service, groups)) > 1
+        or any(host in service_hosts(one, service, groups) for one in others)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ecms_bridge import names
@@ -27,6 +27,8 @@ from household_checks.values import Groups, Variables, meant, show
 SERVICE_GROUPS = ("broker", "writer", "database")
 DASHBOARD = "dashboard"
 """The group that may be empty: without a host in it there is no dashboard."""
+KIND_VARIABLES: Mapping[str, str] = {"broker": "ecms_mqtt_broker", "database": "ecms_database"}
+"""The variable that says what kind a group's service is."""
 FACTS = frozenset({"ecms_household", "ecms_services"})
 """Variables that the role itself sets."""
 
@@ -107,29 +109,50 @@ def stray_mistakes(variables: Iterable[str], host: str, known: Sequence[str]) ->
 
 
 def served_hubs(host: str, hubs: Sequence[str], groups: Groups) -> dict[str, list[str]]:
-    """Return for each service group those of ``hubs`` that this host serves in it."""
+    """Return for each service group those of ``hubs`` that this host serves in it, alone or with others."""
     return {
-        group: [one for one in hubs if groups.get(group) and service_host(one, group, groups) == host]
+        group: [one for one in hubs if groups.get(group) and host in service_hosts(one, group, groups)]
         for group in (*SERVICE_GROUPS, DASHBOARD)
     }
 
 
-def service_host(hub: str, group: str, groups: Groups) -> str:
-    """Return the host of a service group that serves a hub: itself if it is in there, else the shared one.
+def service_hosts(host: str, group: str, groups: Groups) -> list[str]:
+    """Return the hosts of a service group that serve a host, in the order in which it tries them.
 
-    Raises ValueError when the group is empty.
+    A hub that is in the group is served by itself alone. Any other host is served by the shared ones, a machine
+    of theirs by itself first. Raises ValueError when the group is empty.
     """
-    if hub in groups.get(group, ()):
-        return hub
-    if not (shared := _shared(group, groups)):
+    members = groups.get(group, ())
+    if not members:
         raise ValueError(f"no host is in the group {group}")
-    return shared[0]
+    if host in members and host in groups.get("hub", ()):
+        return [host]
+    return sorted(shared_hosts(group, groups) or members[:1], key=lambda one: one != host)
 
 
-def _shared(group: str, groups: Groups) -> list[str]:
-    """Return the hosts of a group that serve more than themselves."""
-    members = list(groups.get(group, ()))
-    return [host for host in members if host not in groups.get("hub", ())] or members
+def service_host(host: str, group: str, groups: Groups) -> str:
+    """Return the host of a service group that a host tries first; raises as ``service_hosts``."""
+    return service_hosts(host, group, groups)[0]
+
+
+def service_keeper(host: str, group: str, groups: Groups) -> str:
+    """Return the host whose inventory says how the service is that a host uses, and keeps its secrets.
+
+    Of a cluster that is the first host, for all of them. Raises as ``service_hosts``.
+    """
+    hosts = service_hosts(host, group, groups)
+    return min(hosts, key=list(groups[group]).index)
+
+
+def shared_hosts(group: str, groups: Groups) -> list[str]:
+    """Return the hosts of a group that are no hub: they serve whoever does not serve itself, several as a cluster."""
+    return [host for host in groups.get(group, ()) if host not in groups.get("hub", ())]
+
+
+def cluster_hosts(host: str, group: str, groups: Groups) -> list[str]:
+    """Return the hosts with which this one shares a service, itself included; none where it serves alone or not."""
+    shared = shared_hosts(group, groups)
+    return shared if host in shared and len(shared) > 1 else []
 
 
 def run_mistakes(
@@ -137,25 +160,21 @@ def run_mistakes(
     directories: Mapping[str, object],
     groups: Groups,
     digests: Mapping[str, object] | None = None,
+    kinds: Mapping[str, Mapping[str, object]] | None = None,
 ) -> list[str]:
     """Return the mistakes that only all hosts together show.
 
     ``hub_names`` gives the household's name of every hub of the inventory, ``directories`` the directory
     of secrets of every hub of this run, ``groups`` the hosts of every group,
-    ``digests`` what the hubs have as ``ecms_digest``.
+    ``digests`` what the hubs have as ``ecms_digest``, ``kinds`` for the groups of ``KIND_VARIABLES`` what
+    their hosts have as that variable.
     """
     found = [
         f"no host is in the group {group}: name one under {group} in hosts.yml"
         for group in ("hub", *SERVICE_GROUPS)
         if not groups.get(group)
     ]
-    for group in (*SERVICE_GROUPS, DASHBOARD):
-        strangers = [one for one in groups.get("hub", ()) if one not in groups.get(group, ())]
-        if strangers and len(_shared(group, groups)) > 1:
-            found.append(
-                f"the group {group} has several hosts, and {strangers[0]} is none of them: "
-                f"leave one host in {group}, or add {strangers[0]} to it"
-            )
+    found += _group_mistakes(groups, kinds or {})
     found += digest.place_mistakes(digests or {}, groups)
     owners: dict[str, str] = {}
     for one, name in sorted(hub_names.items()):
@@ -176,3 +195,44 @@ def run_mistakes(
         if (other := places.setdefault(str(place), one)) != one
     ]
     return [f"{sentence}." for sentence in found]
+
+
+def _group_mistakes(groups: Groups, kinds: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Yield a sentence for each group whose hosts cannot serve together, or cannot serve every hub."""
+    for group in (*SERVICE_GROUPS, DASHBOARD):
+        shared = shared_hosts(group, groups)
+        members = groups.get(group, ())
+        strangers = [one for one in groups.get("hub", ()) if one not in members]
+        if not shared and len(members) > 1 and strangers:
+            yield (
+                f"the group {group} has several hosts, and {strangers[0]} is none of them: "
+                f"leave one host in {group}, or add {strangers[0]} to it"
+            )
+        elif len(shared) > 1:
+            yield from _cluster_mistakes(group, shared, kinds.get(group, {}))
+
+
+def _cluster_mistakes(group: str, shared: Sequence[str], kinds: Mapping[str, object]) -> Iterator[str]:
+    hosts = ", ".join(shared)
+    if group == DASHBOARD:
+        yield f"the group {group} has several hosts that are no hub ({hosts}): leave one, since Grafana is no cluster"
+    if (variable := KIND_VARIABLES.get(group)) is None:
+        return
+    found = sorted({str(kinds[host]) for host in shared if host in kinds})
+    if len(found) > 1:
+        yield (
+            f"{variable} is {' and '.join(map(show, found))} among the hosts of the group {group} ({hosts}), "
+            "which serve together: set one for all of them"
+        )
+    elif found == ["remote"]:
+        yield f"{variable} is remote, and the group {group} has several hosts ({hosts}): leave one, which stands for it"
+    elif found == ["mosquitto"]:
+        yield (
+            f"the group {group} has several hosts ({hosts}), and Mosquitto is no cluster: "
+            f"leave one of them in {group}, or set ecms_mqtt_broker to emqx"
+        )
+    elif group == "database" and len(shared) % 2 == 0:
+        yield (
+            f"the group {group} has {len(shared)} hosts ({hosts}), and half of a cluster cannot tell whether the "
+            "other half lives: name three or another odd number, or leave one"
+        )
