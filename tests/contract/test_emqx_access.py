@@ -1,6 +1,7 @@
-"""The access matrix against acl.conf, by an independent reading of its rules; and Erlang's own reader on the file.
+"""What acl.conf says beyond the access matrix, by an independent reading of its rules; and Erlang's own reader on it.
 
-This proves the rules, not EMQX: molecule/emqx asks a real one where its package can be had.
+The matrix itself is in isolation/test_mqtt.py. This proves the rules, not EMQX: molecule/emqx asks a real one where its
+package can be had.
 """
 
 from __future__ import annotations
@@ -17,36 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import role_plugins
-from broker_matrix import ADMIN, HOUSEHOLDS, PUBLISH, SUBSCRIBE, WILLS, WRITER
+from broker_matrix import ADMIN, HOUSEHOLDS, PUBLISH, SUBSCRIBE, WRITER
 from ecms_bridge import access, names
 from emqx import rules
+from emqx.acl import ACL, MODEL, acl
 from emqx.terms import parse
+from isolation.mqtt import UNLIKE_MOSQUITTO
 from notrun import not_run
-
-ACL: Any = role_plugins.load("roles/emqx/filter_plugins/emqx_acl.py")
-WRITER_CLIENT = {"username": WRITER, "description": "writer of readings", "rules": access.writer_rules()}
-
-NOT_LIKE_MOSQUITTO = {
-    (
-        WRITER,
-        "$share/other/+/sensori",
-    ): "EMQX takes the group off, whatever it is; what it delivers the writer may read",
-}
-"""Cells of the matrix that EMQX decides otherwise, and why that gives nobody what is not his."""
-
-
-def acl(*clients: dict[str, Any]) -> str:
-    text: str = ACL.emqx_acl(access.household_rules("slug"), "slug", [WRITER_CLIENT, *clients])
-    return text
-
-
-MODEL = rules.read(acl())
-
-
-@pytest.mark.parametrize(("user", "topic", "allowed"), PUBLISH)
-def test_publish(user: str, topic: str, allowed: bool) -> None:
-    assert rules.allows(MODEL, user, "publish", topic) == allowed
 
 
 @pytest.mark.parametrize(("user", "topic", "allowed"), PUBLISH)
@@ -54,18 +32,7 @@ def test_a_delayed_publication_is_worth_no_more(user: str, topic: str, allowed: 
     assert rules.allows(MODEL, user, "publish", f"$delayed/1/{topic}") == allowed
 
 
-@pytest.mark.parametrize(("user", "topic_filter", "topic", "allowed"), SUBSCRIBE)
-def test_subscribe(user: str, topic_filter: str, topic: str, allowed: bool) -> None:
-    expected = allowed or (user, topic_filter) in NOT_LIKE_MOSQUITTO
-    assert rules.allows(MODEL, user, "subscribe", topic_filter) == expected
-
-
-@pytest.mark.parametrize(("user", "topic", "allowed"), WILLS)
-def test_last_will(user: str, topic: str, allowed: bool) -> None:
-    assert rules.allows(MODEL, user, "publish", topic) == allowed
-
-
-@pytest.mark.parametrize(("user", "topic_filter"), NOT_LIKE_MOSQUITTO)
+@pytest.mark.parametrize(("user", "topic_filter"), sorted(UNLIKE_MOSQUITTO))
 def test_what_differs_from_mosquitto_gives_nobody_more_than_he_may_read(user: str, topic_filter: str) -> None:
     assert (user, topic_filter, False) in [(u, f, allowed) for u, f, _, allowed in SUBSCRIBE]
     assert rules.allows(MODEL, user, "subscribe", topic_filter.split("/", 2)[2])

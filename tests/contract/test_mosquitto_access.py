@@ -1,25 +1,17 @@
-"""The access model at a real Mosquitto: every forbidden cell is refused, every allowed one delivers.
-
-"Refused" means the broker's reason code says so and nothing is delivered; what proves the silence is a
-barrier behind which a delivered message would have been seen (the allowed cells use the same one).
-"""
+"""The module that keeps Mosquitto's clients and rights, at a real one; the matrix is in isolation/test_mqtt.py."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import queue
 import socket
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from paho.mqtt.client import Client, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
 
-from broker_matrix import ADMIN, HOUSEHOLDS, PUBLISH, STRANGERS, SUBSCRIBE, WILLS, WRITER, password_of
+from broker_matrix import ADMIN, HOUSEHOLDS, WRITER, password_of
 from ecms_bridge import access
+from isolation.peer import Peer, Place
 from private_mosquitto import (
     ADMIN_PASSWORD,
     EVERYTHING,
@@ -41,79 +33,8 @@ NO_SUBSCRIBER = 16
 pytestmark = pytest.mark.not_run_unless(INSTALLED, "mosquitto is not installed: make setup-test installs it")
 
 
-class Peer:
-    """A client that waits for the broker's answer to everything it does."""
-
-    _serial = itertools.count()
-
-    def __init__(
-        self,
-        port: int,
-        username: str | None,
-        password: str | None = None,
-        *,
-        client_id: str | None = None,
-        will: str | None = None,
-    ) -> None:
-        self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        self.ended = threading.Event()
-        self._answers: queue.Queue[list[int]] = queue.Queue()
-        self._connected: queue.Queue[int] = queue.Queue()
-        self._port = port
-        self._client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id or f"test-{next(self._serial)}",
-            protocol=MQTTv5,
-            reconnect_on_failure=False,
-        )
-        if username is not None:
-            self._client.username_pw_set(username, password_of(username) if password is None else password)
-        if will is not None:
-            self._client.will_set(will, b"will", qos=1)
-        self._client.on_connect = lambda _c, _d, _f, reason, _p: self._connected.put(reason.value)
-        self._client.on_subscribe = lambda _c, _d, _m, rs, _p: self._answers.put([r.value for r in rs])
-        self._client.on_unsubscribe = lambda _c, _d, _m, rs, _p: self._answers.put([r.value for r in rs])
-        self._client.on_publish = lambda _c, _d, _m, reason, _p: self._answers.put([reason.value])
-        self._client.on_message = lambda _c, _d, message: self.messages.put((message.topic, bytes(message.payload)))
-        self._client.on_disconnect = lambda *_: self.ended.set()
-
-    def connect(self) -> int:
-        """Return the reason code of the CONNACK."""
-        self._client.connect("127.0.0.1", self._port)
-        self._client.loop_start()
-        return self._connected.get(timeout=WAIT_S)
-
-    def __enter__(self) -> Self:
-        assert self.connect() == 0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def drop(self) -> None:
-        """Stop answering without a DISCONNECT, so that the will is due."""
-        self._client.loop_stop()
-
-    def subscribe(self, topic: str) -> int:
-        self._client.subscribe(topic, qos=1)
-        return self._answers.get(timeout=WAIT_S)[0]
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
-        self._client.publish(topic, payload, qos=1, retain=retain)
-        return self._answers.get(timeout=WAIT_S)[0]
-
-    def barrier(self) -> None:
-        """Make a round trip; what the broker queued for this client before now has arrived after it."""
-        self._client.unsubscribe(f"barrier/{next(self._serial)}")
-        self._answers.get(timeout=WAIT_S)
-
-    def received(self) -> list[tuple[str, bytes]]:
-        self.barrier()
-        found = []
-        while not self.messages.empty():
-            found.append(self.messages.get())
-        return found
+def peer(server: PrivateBroker, user: str, password: str | None = None) -> Peer:
+    return Peer(Place("127.0.0.1", server.port), user, password)
 
 
 @pytest.fixture(scope="module")
@@ -127,83 +48,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
 
 @pytest.fixture
 def observer(server: PrivateBroker) -> Iterator[Peer]:
-    with Peer(server.port, "observer") as peer:
-        assert peer.subscribe("#") == 1
-        peer.received()
-        yield peer
-
-
-@pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
-@pytest.mark.parametrize(("user", "topic", "allowed"), PUBLISH)
-def test_publish(server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool, retain: bool) -> None:
-    password = ADMIN_PASSWORD if user == ADMIN else None
-    with Peer(server.port, user, password) as peer:
-        reason = peer.publish(topic, b"cell", retain=retain)
-    assert (topic, b"cell") in observer.received() if allowed else (topic, b"cell") not in observer.received()
-    assert reason == (0 if allowed else NOT_AUTHORISED)
-    with Peer(server.port, "observer") as late:
-        late.subscribe("#")
-        assert ((topic, b"cell") in late.received()) == (allowed and retain)
-    if retain and allowed:
-        observer.publish(topic, b"", retain=True)
-
-
-@pytest.mark.parametrize("retain", [False, True], ids=["live", "retained"])
-@pytest.mark.parametrize(("user", "topic_filter", "topic", "allowed"), SUBSCRIBE)
-def test_subscribe(
-    server: PrivateBroker,
-    observer: Peer,
-    user: str,
-    topic_filter: str,
-    topic: str,
-    allowed: bool,
-    retain: bool,
-) -> None:
-    password = ADMIN_PASSWORD if user == ADMIN else None
-    inject = not topic.startswith("$")
-    with Peer(server.port, user, password) as peer:
-        if retain and inject:
-            observer.publish(topic, b"cell", retain=True)
-        reason = peer.subscribe(topic_filter)
-        if inject and not retain:
-            observer.publish(topic, b"cell")
-        seen = peer.received()
-    if retain and inject:
-        observer.publish(topic, b"", retain=True)
-    assert reason == (1 if allowed else NOT_AUTHORISED)
-    if allowed and retain and topic_filter.startswith("$share/"):
-        # MQTT 5 sends a shared subscription nothing retained; Mosquitto 2.0 does all the same.
-        assert {t for t, _ in seen} <= {topic}
-    else:
-        assert [t for t, _ in seen] == ([topic] if allowed else [])
-
-
-@pytest.mark.parametrize(("user", "topic", "allowed"), WILLS)
-def test_last_will(server: PrivateBroker, observer: Peer, user: str, topic: str, allowed: bool) -> None:
-    first = Peer(server.port, user, client_id=f"will-of-{user}", will=topic)
-    reason = first.connect()
-    first.drop()
-    # The same client id takes the session over, which ends the first connection and makes its will due.
-    with Peer(server.port, user, client_id=f"will-of-{user}"):
-        pass
-    assert ((topic, b"will") in observer.received()) == allowed
-    # The broker accepts the connection and drops a forbidden will, or refuses the connection at once.
-    assert reason in ((0,) if allowed else (0, NOT_AUTHORISED))
-
-
-@pytest.mark.parametrize(("user", "password"), STRANGERS)
-def test_connection_refused(server: PrivateBroker, user: str | None, password: str | None) -> None:
-    peer = Peer(server.port, user, password)
-    assert peer.connect() in (134, NOT_AUTHORISED)
-    peer.drop()
+    with peer(server, "observer") as made:
+        assert made.subscribe("#") == 1
+        made.received()
+        yield made
 
 
 def test_shared_subscription_gets_every_message_once(server: PrivateBroker, observer: Peer) -> None:
     """A denied client in the group must not swallow a share, as it does under acl_file."""
     with (
-        Peer(server.port, WRITER) as one,
-        Peer(server.port, WRITER) as two,
-        Peer(server.port, "a_b") as intruder,
+        peer(server, WRITER) as one,
+        peer(server, WRITER) as two,
+        peer(server, "a_b") as intruder,
     ):
         assert one.subscribe("$share/ecms/+/sensori") == 1
         assert two.subscribe("$share/ecms/+/sensori") == 1
@@ -242,14 +98,14 @@ def test_rotation_is_detected_and_disconnects_only_that_client(server: PrivateBr
     def rotate(broker: Any) -> None:
         broker.ensure_client("a_b", "rotated", access.household_rules("a_b"), "household a_b")
 
-    with Peer(server.port, "a_b") as turned, Peer(server.port, "acb") as other:
+    with peer(server, "a_b") as turned, peer(server, "acb") as other:
         assert server.manage(rotate) == ["password of a_b set"]
         assert turned.ended.wait(WAIT_S)
         other.barrier()
         assert not other.ended.is_set()
     assert server.manage(rotate) == []
-    assert Peer(server.port, "a_b").connect() == NOT_AUTHORISED
-    with Peer(server.port, "a_b", "rotated"):
+    assert peer(server, "a_b").connect() == NOT_AUTHORISED
+    with peer(server, "a_b", "rotated"):
         pass
     assert server.manage(apply_model) == ["password of a_b set"]
 
@@ -259,9 +115,9 @@ def test_disabled_client_is_enabled_again(server: PrivateBroker) -> None:
         connection.listen(dynsec.RESPONSE_TOPIC)
         command = {"command": "disableClient", "username": "acb"}
         connection.ask(dynsec.CONTROL_TOPIC, json.dumps({"commands": [command]}))
-    assert Peer(server.port, "acb").connect() == NOT_AUTHORISED
+    assert peer(server, "acb").connect() == NOT_AUTHORISED
     assert server.manage(apply_model) == ["client acb enabled", "password of acb set"]
-    with Peer(server.port, "acb"):
+    with peer(server, "acb"):
         pass
 
 
@@ -272,13 +128,13 @@ def test_client_comes_and_goes_without_touching_the_others(server: PrivateBroker
     def remove(broker: Any) -> None:
         broker.remove_client("guest")
 
-    with Peer(server.port, "acb") as other:
+    with peer(server, "acb") as other:
         assert server.manage(add) == ["role client-guest created", "client guest created"]
-        with Peer(server.port, "guest") as guest:
+        with peer(server, "guest") as guest:
             assert guest.publish("guest/sensori", b"1") in (0, NO_SUBSCRIBER)
             assert server.manage(remove) == ["client guest deleted", "role client-guest deleted"]
             assert guest.ended.wait(WAIT_S)
-        assert Peer(server.port, "guest").connect() == NOT_AUTHORISED
+        assert peer(server, "guest").connect() == NOT_AUTHORISED
         assert server.manage(remove) == []
         other.barrier()
         assert not other.ended.is_set()
@@ -299,8 +155,8 @@ def test_a_client_without_our_mark_is_left_alone(server: PrivateBroker) -> None:
     for work in (take, remove):
         with pytest.raises(dynsec.DynsecError, match="'tasmota' is not ours"):
             server.manage(work)
-    with Peer(server.port, "tasmota", "x") as peer:
-        assert peer.publish("a_b/sensori", b"1") == NOT_AUTHORISED
+    with peer(server, "tasmota", "x") as stranger:
+        assert stranger.publish("a_b/sensori", b"1") == NOT_AUTHORISED
 
 
 def test_restart_keeps_clients_and_a_new_admin_password_counts(tmp_path: Path) -> None:

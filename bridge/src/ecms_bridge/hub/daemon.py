@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hmac
 import logging
 import os
 import platform
@@ -44,6 +45,14 @@ _ADVICE = {
 _log = logging.getLogger(__name__)
 
 
+def client_id(household: str, key: bytes) -> str:
+    """Return the hub's client id: the same after a restart, so that the broker ends what is left of the session before.
+
+    To Mosquitto an id is one for all users, and whoever uses another's ends its session: nobody else can know this one.
+    """
+    return f"ecms-hub-{household}-{hmac.digest(key, b'MQTT client id', 'sha256')[:8].hex()}"
+
+
 class Hub:
     """Takes readings from boxes, publishes them until they are confirmed, and acknowledges them.
 
@@ -76,6 +85,7 @@ class Hub:
             settings.household,
             settings.mqtt,
             password,
+            client_id=client_id(settings.household, key),
             discovery=self._discovery.filter,
             on_discovery=self._discovered,
             on_confirmed=self._confirmed,

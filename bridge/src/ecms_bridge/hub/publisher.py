@@ -32,6 +32,7 @@ class MqttPublisher:
         settings: MqttSettings,
         password: str,
         *,
+        client_id: str,
         discovery: str,
         on_discovery: Callable[[str, bytes], None],
         on_confirmed: Callable[[list[str]], None],
@@ -49,7 +50,7 @@ class MqttPublisher:
         self._link = MqttLink(
             settings,
             password,
-            f"ecms-hub-{household}",
+            client_id,
             [self._confirmations_topic, discovery],
             self._received,
             on_up,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import random
+import secrets
 import selectors
 import socket
 import sys
@@ -51,7 +51,8 @@ class Writer:
         self._link = MqttLink(
             settings.mqtt,
             mqtt_password,
-            f"{names.WRITER_USER}-{socket.gethostname()}-{os.getpid()}",
+            # Nobody else can know it: to Mosquitto an id is one for all users, and ends the session that has it.
+            f"{names.WRITER_USER}-{socket.gethostname()}-{secrets.token_hex(8)}",
             settings.subscriptions(),
             on_message=self._inbox.add,
             on_up=lambda: None,
