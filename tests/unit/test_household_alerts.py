@@ -105,6 +105,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (smtp(host="smtp.example.org:587"), 'ecms_smtp: host is "smtp.example.org:587": set the name of a mail server'),
     (smtp(port="smtp"), 'ecms_smtp: port is "smtp": set a whole number from 1 to 65535'),
     (smtp(encryption="ssl"), 'ecms_smtp: encryption is "ssl": set starttls or tls or none'),
+    (smtp(encryption="tls", port=2465), 'encryption is "tls" and port is 2465, but Grafana speaks TLS from the first'),
+    (smtp(encryption="tls", port="587"), 'encryption is "tls" and port is 587, but Grafana'),
+    (smtp(port=465), 'port is 465 and encryption is "starttls", but mail servers and Grafana speak TLS from the first'),
+    (smtp(port=465, encryption="none"), 'port is 465 and encryption is "none", but'),
     (smtp(**{"from": "casa"}), 'ecms_smtp: from is "casa": set the address that mails come from'),
     (smtp(username="x"), 'ecms_smtp has an unknown entry "username"'),
     (smtp(user="anna"), 'ecms_secrets lacks "smtp_password", the password of the user of ecms_smtp'),
@@ -187,11 +191,19 @@ def test_who_may_fall_silent_is_known() -> None:
     assert facts()["sometimes_unplugged"] == [2]
 
 
+def service_facts(given_here: dict[str, Any]) -> Any:
+    services = {"broker": given_here, "database": given_here}
+    return inventory.service_facts(given_here, {}, "hub-rossi", ALL, ["hub-rossi"], services)
+
+
+@pytest.mark.parametrize(("encryption", "port"), [("tls", 465), ("starttls", 587), ("none", 587)])
+def test_the_port_follows_the_encryption(encryption: str, port: int) -> None:
+    assert mistakes(smtp(encryption=encryption)) == []
+    assert service_facts(variables(**smtp(encryption=encryption)))["smtp"]["port"] == port
+
+
 def test_the_mail_server_is_filled_in() -> None:
-    given_here = variables(**smtp())
-    found = inventory.service_facts(
-        given_here, {}, "hub-rossi", ALL, ["hub-rossi"], {"broker": given_here, "database": given_here}
-    )
+    found = service_facts(variables(**smtp()))
     assert found["smtp"] == {
         "host": "smtp.example.org",
         "port": 587,

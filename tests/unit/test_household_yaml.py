@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from role_plugins import ROOT
+from role_plugins import ROOT, load
 from unit.test_household_inventory import mistakes
 from unit.test_household_role import PROGRAMS, Home, ansible, facts, home, run
+
+file_mistakes: Any = load("roles/household/filter_plugins/ecms_inventory.py").file_mistakes
 
 TYPED: list[tuple[str, str]] = [
     ("ecms_devices: [{id: 1, name: no}]", "ecms_devices, entry 1: name is False: put the name in quotes"),
@@ -135,6 +137,55 @@ def test_a_file_that_is_not_in_utf_8(tmp_path: Path) -> None:
     broken = variables_of(one).with_name("broken.yml")
     broken.write_bytes(b"ecms_household_name: Niccol\xf2\n")
     assert f"{broken} is no text in UTF-8 (byte 28): save it as that." in refused(tmp_path, one)
+
+
+BASE_60 = "YAML reads digits with colons as one number to the base 60: put them in quotes, or write the number"
+BASE_8 = "YAML reads a number that begins with 0 to the base 8: leave the 0 out, or put it in quotes"
+SWITCH = "YAML reads this name as a switch, true or false: put it in quotes"
+TRAPS = [
+    ("ecms_devices: [{id: 1:30, name: forno}]", ", line 1, column 21", BASE_60),
+    ("ecms_boxes:\n  - mac: 12:34:56:12:34:56", ", line 2, column 10", BASE_60),
+    ("ecms_contract_power_w: 50:00.0", ", line 1, column 24", BASE_60),
+    ("ecms_secrets: {mqtt_admin: 12:34:56:12:34:56:12:34}", ", line 1, column 28", BASE_60),
+    ("ecms_devices: [{id: 010, name: forno}]", ", line 1, column 21", BASE_8),
+    ("ecms_tariffs: [{bands: {on: 0.2}}]", ", line 1, column 25", SWITCH),
+    ("all: {hosts: {no: {}}}", ", line 1, column 15", SWITCH),
+]
+SAFE = """
+ecms_devices: [{id: 007, name: "1:30"}, {id: 08, name: 'no'}, {id: 0x10, name: 5C:CF:7F:01:02:03}]
+ecms_clock_trusted: yes
+some_mode: 0644
+ecms_secrets:
+  mqtt_admin: !vault |
+    12:30:00
+"""
+
+
+@pytest.mark.parametrize(("typed", "place", "sentence"), TRAPS)
+@pytest.mark.parametrize("name", ["hosts.yml", "group_vars/casa/household.yml", "host_vars/hub"])
+def test_what_yaml_reads_as_another_number_than_was_typed(
+    tmp_path: Path, name: str, typed: str, place: str, sentence: str
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # An alias is no second mistake.
+    path.write_text(f"{typed}\nkept: &kept [fine]\nagain: *kept\n", encoding="utf-8")
+    for source in (tmp_path, tmp_path / "hosts.yml"):
+        assert file_mistakes([str(source)]) == [f"{path}{place}: {sentence}."]
+
+
+def test_numbers_and_names_that_yaml_reads_as_they_were_typed(tmp_path: Path) -> None:
+    path = tmp_path / "group_vars/all.yml"
+    path.parent.mkdir()
+    path.write_text(SAFE, encoding="utf-8")
+    assert file_mistakes([str(tmp_path)]) == []
+
+
+def test_a_number_to_the_base_60(tmp_path: Path) -> None:
+    one = home(tmp_path)
+    place = variables_of(one).with_name("more.yml")
+    place.write_text("ecms_udp_port: 70:10\n", encoding="utf-8")
+    assert f"{place}, line 1, column 16: {BASE_60}." in refused(tmp_path, one)
 
 
 @pytest.mark.parametrize("content", ["- a list\n", "just words\n"])
