@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("name")
     command.add_argument("words", nargs=argparse.REMAINDER)
 
+    command = commands.add_parser("beside", help="run a program of this computer in a machine's network")
+    command.set_defaults(handler=_beside)
+    command.add_argument("name")
+    command.add_argument("words", nargs=argparse.REMAINDER)
+
     command = commands.add_parser("ssh", help="log in as pi, or run a command as pi")
     command.set_defaults(handler=_ssh)
     command.add_argument("name")
@@ -118,6 +123,11 @@ def _words(arguments: argparse.Namespace) -> list[str]:
 
 def _exec(arguments: argparse.Namespace) -> int:
     return subprocess.run(load(arguments.name).exec_words(_words(arguments)), check=False).returncode
+
+
+def _beside(arguments: argparse.Namespace) -> int:
+    print(load(arguments.name).run_beside(_words(arguments)), end="")
+    return 0
 
 
 def _ssh(arguments: argparse.Namespace) -> int:
