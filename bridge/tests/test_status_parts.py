@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from ecms_bridge.digest.periods import Period
+from ecms_bridge.digest.sent import Sent
 from ecms_bridge.status import machine
+from ecms_bridge.status.digests import look
 from ecms_bridge.status.report import _household
 from ecms_bridge.status.rules import Level, Thresholds, judge, overall, size, span
 from ecms_bridge.status.table import render
@@ -43,6 +50,7 @@ def report(**changed: Any) -> dict[str, Any]:
         "clock": {"marker": None, "right": True},
         "brokers": [{"unit": "ecms-udp-to-mqtt", "address": "127.0.0.1 port 1883", "trouble": None}],
         "database": None,
+        "digests": [],
         "households": [],
         **changed,
     }
@@ -96,6 +104,86 @@ def test_the_hubs_spool_and_lag(spool: str, lag: int, level: Level) -> None:
     hub = {"state": "online", "spool": spool, "queue": {"lag_s": lag}}
     households: list[dict[str, Any]] = [{"slug": "rossi", "hub": hub, "database": None, "boxes": []}]
     assert overall(judge(report(households=households), Thresholds())) is level
+
+
+WEEKLY = {"kind": "weekly", "first_day": "2025-12-22", "sent": 1, "waiting": 1, "due_since": NOW - 2 * 86400}
+
+
+def digests(**changed: Any) -> dict[str, Any]:
+    return report(digests=[{"slug": "rossi", "trouble": None, "letters": [WEEKLY | changed]}])
+
+
+def test_a_digest_that_stays_due() -> None:
+    [found] = judge(digests(), Thresholds())
+    assert (found.level, found.about) == (Level.WARNING, "rossi")
+    assert found.sentence == (
+        "its weekly digest from 2025-12-22 on has been due for 2 d and is not sent to 1 of 2: "
+        "journalctl -u ecms-digest@rossi says why"
+    )
+    assert "  weekly digest of rossi       from 2025-12-22 on: 1 sent, 1 waiting" in render(digests(), [], Level.OK)
+    assert judge(digests(waiting=0, due_since=None), Thresholds()) == []
+    assert judge(digests(due_since=NOW - 6 * 3600 + 1), Thresholds()) == []
+    assert judge(digests(due_since=NOW - 3600), Thresholds(digest_due_s=3600)) != []
+    [found] = judge(report(digests=[{"slug": "rossi", "trouble": "cannot read x", "letters": []}]), Thresholds())
+    assert (found.level, found.sentence) == (Level.WARNING, "no digest is sent: cannot read x")
+
+
+DIGEST = """
+slug = "rossi"
+timezone = "Europe/Rome"
+language = "it"
+questions = "/etc/ecms/digest/sql"
+[database]
+host = "localhost"
+port = 3306
+socket = "/run/mysqld/mysqld.sock"
+user = "grafana_rossi"
+tls_ca = ""
+[smtp]
+host = "smtp.example.org"
+port = 587
+encryption = "starttls"
+user = ""
+from = "casa@example.org"
+from_name = "ECMS"
+tls_ca = ""
+[[letter]]
+kind = "weekly"
+to = "anna@example.org"
+[[letter]]
+kind = "weekly"
+to = "bruno@example.org"
+"""
+
+
+def test_which_digests_wait_and_since_when(tmp_path: Path) -> None:
+    """The week before NOW, Thursday 2026-01-01 12:00 in Rome, is due from Monday 2025-12-29 07:00 on."""
+    config, state = tmp_path / "rossi.toml", tmp_path / "state"
+    due = int(datetime(2025, 12, 29, 7, tzinfo=ZoneInfo("Europe/Rome")).timestamp())
+
+    def letter(running_since: int = 0) -> dict[str, Any]:
+        [told] = look(tmp_path, state, NOW, running_since)
+        assert (told["slug"], told["trouble"]) == ("rossi", None)
+        [found] = told["letters"]
+        return found  # type: ignore[no-any-return]
+
+    assert look(tmp_path, state, NOW, 0) == []
+    config.write_text(DIGEST, encoding="utf-8")
+    os.utime(config, (due - 86400, due - 86400))
+    expected = {"kind": "weekly", "first_day": "2025-12-22", "sent": 0, "waiting": 2, "due_since": due}
+    assert letter() == expected
+    assert letter(running_since=due + 7) == expected | {"due_since": due + 7}
+    os.utime(config, (due + 9, due + 9))
+    assert letter() == expected | {"due_since": due + 9}
+    (state / "rossi").mkdir(parents=True)
+    for day, to in (("2025-12-22", "anna"), ("2025-12-15", "bruno")):
+        Sent(state / "rossi/sent.json").add(f"{to}@example.org", Period("weekly", date.fromisoformat(day), date.max))
+    assert letter() == expected | {"sent": 1, "waiting": 1, "due_since": due + 9}
+    Sent(state / "rossi/sent.json").add("bruno@example.org", Period("weekly", date(2025, 12, 22), date.max))
+    assert letter() == expected | {"sent": 2, "waiting": 0, "due_since": None}
+    (state / "rossi/sent.json").write_text("[", encoding="utf-8")
+    [told] = look(tmp_path, state, NOW, 0)
+    assert (told["letters"], "cannot read what has been sent" in told["trouble"]) == ([], True)
 
 
 def test_boxes_of_hub_and_tables_are_one_list() -> None:

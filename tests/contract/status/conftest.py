@@ -82,7 +82,9 @@ class House:
         )
 
     def command(self, *options: str) -> list[str]:
-        return [sys.executable, "-c", PROGRAM, "--config-directory", str(self.directory), *options]
+        where = ["--config-directory", str(self.directory), "--digest-directory", str(self.directory / "digest")]
+        where += ["--digest-state-directory", str(self.directory / "digest-state")]
+        return [sys.executable, "-c", PROGRAM, *where, *options]
 
     def report(self, *options: str) -> tuple[int, dict[str, Any]]:
         """Return exit status and report, which keeps to its schema."""

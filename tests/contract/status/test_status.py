@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -335,6 +336,36 @@ def test_a_machine_without_daemons(house: House) -> None:
         f"ecms-status: no daemon of ECMS has its configuration in {house.directory}: "
         "run this on a hub or beside the writer\n"
     )
+
+
+def test_a_digest_that_stays_due_is_told_until_it_is_sent(house: House) -> None:
+    digests, state = house.directory / "digest", house.directory / f"digest-state/{house.home.slug}"
+    for directory in (digests, state):
+        directory.mkdir(parents=True)
+    config = digests / f"{house.home.slug}.toml"
+    config.write_text(
+        f"""slug = "{house.home.slug}"
+timezone = "Europe/Rome"
+language = "it"
+questions = "/etc/ecms/digest/sql"
+database = {{host = "localhost", port = 3306, socket = "/run/mysqld/mysqld.sock", user = "reader", tls_ca = ""}}
+smtp = {{host = "127.0.0.1", port = 9, encryption = "none", user = "", from = "a@b.org", from_name = "", tls_ca = ""}}
+letter = [{{kind = "weekly", to = "anna@example.org"}}]
+""",
+        encoding="utf-8",
+    )
+    os.utime(config, (0, 0))
+    _, report = house.report("--digest-due", "1")
+    [told] = report["digests"]
+    [letter] = told["letters"]
+    assert (told["slug"], letter["kind"], letter["sent"], letter["waiting"]) == (house.home.slug, "weekly", 0, 1)
+    assert f"warning {house.home.slug}: its weekly digest from {letter['first_day']} on has been due" in sentences(
+        report
+    )
+    (state / "sent.json").write_text(json.dumps({"weekly anna@example.org": letter["first_day"]}), encoding="utf-8")
+    _, report = house.report("--digest-due", "1")
+    assert "digest" not in sentences(report)
+    assert "weekly digest of" in house.run().stdout
 
 
 def test_a_broken_configuration_is_one_sentence(house: House) -> None:

@@ -17,7 +17,7 @@ from ecms_bridge.config import ConfigError, credential
 from ecms_bridge.digest import letter, post
 from ecms_bridge.digest.periods import KINDS, Period, last_due, last_ended
 from ecms_bridge.digest.questions import Questions
-from ecms_bridge.digest.sent import Sent
+from ecms_bridge.digest.sent import FILE, Sent
 from ecms_bridge.digest.settings import Settings
 from ecms_bridge.digest.summary import Summary, summarise
 from ecms_bridge.digest.words import Words
@@ -122,7 +122,7 @@ def _state() -> Path:
     if not directory:
         msg = "nothing says where to remember what has been sent: start the service by systemd, or set STATE_DIRECTORY"
         raise ConfigError(msg)
-    return Path(directory) / "sent.json"
+    return Path(directory) / FILE
 
 
 def _complain(sentence: str) -> None:

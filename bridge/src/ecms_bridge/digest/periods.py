@@ -41,6 +41,10 @@ class Period:
         """Return when it has ended, in Unix s."""
         return int(day_begins(self.following, zone).timestamp())
 
+    def due(self, zone: ZoneInfo) -> int:
+        """Return from when on its e-mail is due, in Unix s."""
+        return int(datetime.combine(self.following, MORNING, zone).timestamp())
+
 
 def last_ended(kind: str, now: datetime) -> Period:
     """Return the last week or month that has ended at ``now``, by the zone of ``now``."""

@@ -10,6 +10,10 @@ from pathlib import Path
 from ecms_bridge.config import ConfigError
 from ecms_bridge.digest.periods import Period
 
+DIRECTORY = Path("/var/lib/ecms-digest")
+"""Where systemd keeps the state of the service, in a folder for each household."""
+FILE = "sent.json"
+
 
 class Sent:
     """A small file, written anew and whole after each e-mail that the mail server has taken."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ecms_bridge import __version__
 from ecms_bridge.config import ConfigError
+from ecms_bridge.digest import cli as digest_cli
+from ecms_bridge.digest import sent
 from ecms_bridge.status.installed import DEFAULT_DIRECTORY, Installed, NotInstalledError
 from ecms_bridge.status.report import gather
 from ecms_bridge.status.rules import Level, Thresholds, judge, overall
@@ -31,9 +33,10 @@ def main(argv: list[str] | None = None) -> int:
         lag_critical_s=options.lag_critical,
         box_silent_s=options.box_silent,
         stored_critical_s=options.stored_critical,
+        digest_due_s=options.digest_due,
     )
     while True:
-        level, text = _once(options.config_directory, thresholds, as_json=options.json)
+        level, text = _once(options, thresholds)
         if text:
             print(f"{_CLEAR if options.watch and sys.stdout.isatty() else ''}{text}", flush=True)
         if not options.watch or level is Level.UNKNOWN:
@@ -44,15 +47,16 @@ def main(argv: list[str] | None = None) -> int:
             return level
 
 
-def _once(directory: Path, thresholds: Thresholds, *, as_json: bool) -> tuple[Level, str]:
+def _once(options: argparse.Namespace, thresholds: Thresholds) -> tuple[Level, str]:
     try:
-        report = gather(Installed.read(directory))
+        installed = Installed.read(options.config_directory)
+        report = gather(installed, options.digest_directory, options.digest_state_directory)
     except (NotInstalledError, ConfigError) as error:
         print(f"ecms-status: {error}", file=sys.stderr)
         return Level.UNKNOWN, ""
     findings = judge(report, thresholds)
     level = overall(findings)
-    if not as_json:
+    if not options.json:
         return level, render(report, findings, level)
     told = {"status": level.name.lower(), "findings": [finding.as_dict() for finding in findings], **report}
     return level, json.dumps(told, indent=2, ensure_ascii=False)
@@ -76,9 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--json", action="store_true", help="print the report as JSON (schemas/report.json)")
     parser.add_argument("--watch", type=_positive, metavar="S", help="again every S seconds, until Ctrl-C")
-    parser.add_argument(
-        "--config-directory", type=Path, default=DEFAULT_DIRECTORY, metavar="DIR", help="default: %(default)s"
-    )
+    for name, directory in (
+        ("config", DEFAULT_DIRECTORY),
+        ("digest", digest_cli.DEFAULT_DIRECTORY),
+        ("digest-state", sent.DIRECTORY),
+    ):
+        parser.add_argument(
+            f"--{name}-directory", type=Path, default=directory, metavar="DIR", help="default: %(default)s"
+        )
     for name, default, unit, what in (
         ("disk-warning", usual.disk_warning_bytes // 10**6, "MB", "warn when a disk has less left"),
         ("disk-critical", usual.disk_critical_bytes // 10**6, "MB", "critical when a disk has less left"),
@@ -86,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         ("lag-critical", usual.lag_critical_s, "S", "critical when a reading waits so long"),
         ("box-silent", usual.box_silent_s, "S", "warn when a box is silent for longer"),
         ("stored-critical", usual.stored_critical_s, "S", "critical when the newest stored reading is older"),
+        ("digest-due", usual.digest_due_s, "S", "warn when a digest has been due for so long and is not sent"),
     ):
         parser.add_argument(f"--{name}", type=_positive, default=default, metavar=unit, help=f"{what} ({default})")
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def _parse(shown: str) -> list[Unit]:
                 )
             )
     return found
+
+
+def running_since() -> int:
+    """Return when the machine was started, in Unix s."""
+    return int(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def disk(of: str, path: Path) -> Disk | None:

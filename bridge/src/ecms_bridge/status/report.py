@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from ecms_bridge import __version__
 from ecms_bridge.schema.migrator import packaged_migrations
-from ecms_bridge.status import broker, machine, tables
+from ecms_bridge.status import broker, digests, machine, tables
 from ecms_bridge.status.installed import HUB_UNIT, Installed, Login
 
 Facts: TypeAlias = dict[str, Any]
@@ -18,7 +18,7 @@ _FROM_THE_HUB = ("received", "resent", "refused", "missing", "lost")
 _TOLD = frozenset({"mac", "device", "last_seen", "rssi", "firmware", *_FROM_THE_HUB})
 
 
-def gather(installed: Installed) -> Facts:
+def gather(installed: Installed, digest_directory: Path, digest_states: Path) -> Facts:
     """Ask systemd, the disks, the database and the broker; what does not answer is said to be in trouble.
 
     Takes at most half a minute, however much is down.
@@ -35,8 +35,9 @@ def gather(installed: Installed) -> Facts:
     slugs = {*known, *(slug for slug, state in states.items() if state["state"] == "online")}
     if installed.hub is not None:
         slugs.add(installed.hub.household)
+    at = int(time.time())
     return {
-        "at": int(time.time()),
+        "at": at,
         "versions": {
             "bridge": __version__,
             "python": platform.python_version(),
@@ -48,6 +49,7 @@ def gather(installed: Installed) -> Facts:
         "clock": _clock(installed),
         "brokers": [{"unit": a.unit, "address": a.address, "trouble": a.trouble} for a in answers],
         "database": None if database is None else {"address": database.address, "trouble": database.trouble},
+        "digests": digests.look(digest_directory, digest_states, at, machine.running_since()),
         "households": [_household(slug, states.get(slug), known.get(slug)) for slug in sorted(slugs)],
     }
 

@@ -35,6 +35,7 @@ class Thresholds:
     lag_critical_s: int = 3600
     box_silent_s: int = 300
     stored_critical_s: int = 600
+    digest_due_s: int = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Finding:
 
 def judge(report: Facts, thresholds: Thresholds) -> list[Finding]:
     """Return what is not as it should be, the gravest first."""
-    found = [*_machine(report, thresholds), *_services(report)]
+    found = [*_machine(report, thresholds), *_services(report), *_digests(report, thresholds)]
     for household in report["households"]:
         slug = household["slug"]
         found += [Finding(level, slug, sentence) for level, sentence in _hub(report, household, thresholds)]
@@ -87,6 +88,22 @@ def _services(report: Facts) -> Iterator[Finding]:
     database = report["database"]
     if database is not None and database["trouble"]:
         yield Finding(Level.CRITICAL, "database", database["trouble"])
+
+
+def _digests(report: Facts, thresholds: Thresholds) -> Iterator[Finding]:
+    for household in report["digests"]:
+        slug = household["slug"]
+        if household["trouble"]:
+            yield Finding(Level.WARNING, slug, f"no digest is sent: {household['trouble']}")
+        for letter in household["letters"]:
+            if letter["waiting"] and report["at"] - letter["due_since"] >= thresholds.digest_due_s:
+                whom = f"{letter['waiting']} of {letter['sent'] + letter['waiting']}"
+                sentence = (
+                    f"its {letter['kind']} digest from {letter['first_day']} on has been due for "
+                    f"{span(report['at'] - letter['due_since'])} and is not sent to {whom}: "
+                    f"journalctl -u ecms-digest@{slug} says why"
+                )
+                yield Finding(Level.WARNING, slug, sentence)
 
 
 def _hub(report: Facts, household: Facts, thresholds: Thresholds) -> Iterator[tuple[Level, str]]:

@@ -51,6 +51,10 @@ def _machine(report: Facts) -> Iterator[tuple[str, ...]]:
     if report["database"] is not None:
         trouble = report["database"]["trouble"]
         yield "database", f"{'no answer' if trouble else 'answers'} at {report['database']['address']}"
+    for household in report["digests"]:
+        for letter in household["letters"]:
+            done = f"from {letter['first_day']} on: {letter['sent']} sent, {letter['waiting']} waiting"
+            yield f"{letter['kind']} digest of {household['slug']}", done
 
 
 def _household(report: Facts, household: Facts) -> Iterator[tuple[str, ...]]:
