@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -72,13 +72,31 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class MqttAddress:
+    """Where a broker listens. ``tls_ca`` is the path of a CA file, or empty for a plain connection."""
+
+    host: str
+    port: int
+    tls_ca: str
+
+    def __str__(self) -> str:
+        return f"{self.host} port {self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class MqttSettings:
-    """How to reach the broker. ``tls_ca`` is the path of a CA file, or empty for a plain connection."""
+    """How to reach the broker: at its first address, or at another one of the same cluster."""
 
     host: str
     port: int
     username: str
     tls_ca: str
+    alternatives: tuple[MqttAddress, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[MqttAddress, ...]:
+        """All addresses, in the order in which they are tried."""
+        return (MqttAddress(self.host, self.port, self.tls_ca), *self.alternatives)
 
     @classmethod
     def parse(cls, section: Section) -> Self:
@@ -87,32 +105,55 @@ class MqttSettings:
             section.take("port", int),
             section.take("username", str),
             section.take("tls_ca", str),
+            tuple(_alternative(one) for one in section.sections("alternative")),
         )
         section.done()
         return settings
 
 
+def _alternative(section: Section) -> MqttAddress:
+    address = MqttAddress(section.take("host", str), section.take("port", int), section.take("tls_ca", str))
+    section.done()
+    return address
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """How to reach the database: by ``socket`` if not empty, else by ``host`` and ``port``."""
+    """How to reach the database: by ``socket`` if not empty, else by ``host`` and ``port``.
+
+    ``alternatives`` are other nodes of the same cluster, none of which has any of its own.
+    """
 
     host: str
     port: int
     socket: str
     user: str
     tls_ca: str
+    alternatives: tuple[DatabaseSettings, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[DatabaseSettings, ...]:
+        """Each node by itself, in the order in which they are tried."""
+        return (replace(self, alternatives=()), *self.alternatives)
+
+    def as_user(self, user: str) -> DatabaseSettings:
+        """Return the same for another user."""
+        return replace(self, user=user, alternatives=tuple(replace(one, user=user) for one in self.alternatives))
+
+    def __str__(self) -> str:
+        return self.socket or f"{self.host} port {self.port}"
 
     @classmethod
-    def parse(cls, section: Section) -> Self:
-        settings = cls(
-            section.take("host", str),
-            section.take("port", int),
-            section.take("socket", str),
-            section.take("user", str),
-            section.take("tls_ca", str),
+    def parse(cls, section: Section) -> DatabaseSettings:
+        host, port = section.take("host", str), section.take("port", int)
+        socket, user, tls_ca = (section.take(key, str) for key in ("socket", "user", "tls_ca"))
+        parts = section.sections("alternative")
+        alternatives = tuple(
+            cls(one.take("host", str), one.take("port", int), "", user, one.take("tls_ca", str)) for one in parts
         )
-        section.done()
-        return settings
+        for part in (*parts, section):
+            part.done()
+        return cls(host, port, socket, user, tls_ca, alternatives)
 
 
 def credential(name: str) -> str:

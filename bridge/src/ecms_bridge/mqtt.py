@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ecms_bridge import tls
-from ecms_bridge.config import MqttSettings
+from ecms_bridge.config import MqttAddress, MqttSettings
 from ecms_bridge.mqtt_client import BufferedClient
 from ecms_bridge.throttle import ThrottledLog
 
@@ -54,6 +54,8 @@ class Will:
 class MqttLink:
     """Keeps one connection to the broker alive from within a selector loop.
 
+    Where the broker has several addresses they are tried in turn, each round from the first one on.
+
     Call ``prepare`` before each ``select``, ``handle`` for each event whose ``key.data`` is this link, and
     ``tick`` once a turn. ``on_up`` is called once all subscriptions stand, ``on_message(topic, payload)`` for
     each message.
@@ -76,7 +78,9 @@ class MqttLink:
         self._on_message = on_message
         self._on_up = on_up
         self._will = will
-        self._tls = tls.client_context(settings.tls_ca, "broker") if settings.tls_ca else None
+        self._addresses = settings.addresses
+        self._tls = _contexts(settings)
+        self._place = 0
         self._client: BufferedClient | None = None
         self._attempt: _Attempt | None = None
         self._registered: tuple[paho.SocketLike, int] | None = None
@@ -88,16 +92,21 @@ class MqttLink:
         self._window = _MAX_BROKER_INFLIGHT
         self._in_flight = 0
         self._queue: deque[tuple[str, bytes, bool]] = deque()
+        self._resting = False
         self.up = False
         self.trouble = ""
-        """Why there is no connection, as it was logged; empty while there is one or the first attempt goes on."""
+        """Why there is no connection, as it was logged; empty while there is one or the first round goes on."""
         self.denied_publications = 0
 
     @staticmethod
     def check(settings: MqttSettings) -> None:
         """Raise ConfigError if the settings name a CA file that is of no use."""
-        if settings.tls_ca:
-            tls.client_context(settings.tls_ca, "broker")
+        _contexts(settings)
+
+    @property
+    def address(self) -> MqttAddress:
+        """Where it is connected, or tries to be."""
+        return self._addresses[self._place]
 
     @property
     def room(self) -> int:
@@ -147,8 +156,32 @@ class MqttLink:
         if events & selectors.EVENT_WRITE and client.want_write():
             client.loop_write()
 
+    @property
+    def resting(self) -> bool:
+        return self._resting
+
+    def rest(self) -> None:
+        """Leave the broker until ``resume``, so that it gives what is shared to the others."""
+        client = self._client
+        if client is not None:
+            client.disconnect()
+            _drive(client, lambda: not client.want_write())
+        self._client = None
+        self._attempt = None
+        self._queue.clear()
+        self.up = False
+        self._resting = True
+
+    def resume(self) -> None:
+        """Come back after ``rest``."""
+        self._resting = False
+        self._place = 0
+        self._next_attempt = 0.0
+
     def tick(self) -> None:
         """Keep the connection alive, or try again when it is due."""
+        if self._resting:
+            return
         if self._client is not None:
             if self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._client.socket() is None:
                 self._lost()
@@ -156,7 +189,7 @@ class MqttLink:
             if self._attempt.finished:
                 self._take_over(self._attempt)
         elif time.monotonic() >= self._next_attempt:
-            self._attempt = _Attempt(self._new_client(), self._settings)
+            self._attempt = _Attempt(self._new_client(), self.address)
 
     def close(self, selector: selectors.BaseSelector, last_words: Will | None = None) -> None:
         """Publish the last words, if any, and disconnect so that the will is not needed."""
@@ -197,8 +230,8 @@ class MqttLink:
         # paho can learn the broker's window only before it connects, so the window is kept here instead.
         client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+        if self.address.tls_ca:
+            client.tls_set_context(self._tls[self.address.tls_ca])
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         client.on_connect = self._connected
@@ -212,12 +245,11 @@ class MqttLink:
         if attempt.error is not None:
             self._in_trouble(
                 "connect",
-                "cannot reach the broker at %s port %d: %s",
-                self._settings.host,
-                self._settings.port,
-                tls.fault(attempt.error, self._settings.tls_ca, self._settings.host) or attempt.error,
+                "cannot reach the broker at %s: %s",
+                self.address,
+                tls.fault(attempt.error, self.address.tls_ca, self.address.host) or attempt.error,
             )
-            self._back_off()
+            self._turn_to_next()
         else:
             self._client = attempt.client
 
@@ -260,7 +292,7 @@ class MqttLink:
             )
             client.disconnect()
             return
-        _log.info("connected to the broker at %s port %d", self._settings.host, self._settings.port)
+        _log.info("connected to the broker at %s", self.address)
         self._up_since = time.monotonic()
         self.up = True
         self.trouble = ""
@@ -281,13 +313,17 @@ class MqttLink:
             self._throttled.warning("publish", "the broker refuses a publication: %s; run the playbook again", reason)
 
     def _in_trouble(self, kind: str, message: str, *args: object) -> None:
-        self.trouble = message % args
-        self._throttled.warning(kind, message, *args)
+        # While a round goes on, another address may still do.
+        if self._place == len(self._addresses) - 1:
+            self.trouble = message % args
+        # By address, or the trouble of one would hide that of the next.
+        self._throttled.warning(f"{kind} {self._place}", message, *args)
 
     def _lost(self) -> None:
+        steady = self.up and time.monotonic() - self._up_since >= _STEADY_S
         if self.up:
             _log.warning("lost the connection to the broker")
-            if time.monotonic() - self._up_since >= _STEADY_S:
+            if steady:
                 self._retry_s = _FIRST_RETRY_S
                 self._brief = 0
             else:
@@ -300,14 +336,30 @@ class MqttLink:
                     self._client_id,
                 )
         self.up = False
-        self.trouble = self.trouble or "the broker ended the connection: see its log"
         self._client = None
-        self._back_off()
+        if steady:
+            self._place = 0
+            self._back_off()
+        else:
+            self._turn_to_next()
+        self.trouble = self.trouble or ("" if self._place else "the broker ended the connection: see its log")
+
+    def _turn_to_next(self) -> None:
+        """Try the next address at once, and after the last one the first again when it is time."""
+        self._place = (self._place + 1) % len(self._addresses)
+        if self._place == 0:
+            self._back_off()
 
     def _back_off(self) -> None:
         # Jitter, so that many hubs do not return to a restarted broker in the same instant.
         self._next_attempt = time.monotonic() + self._retry_s * random.uniform(0.5, 1.0)  # noqa: S311
         self._retry_s = min(self._retry_s * 2, _MAX_RETRY_S)
+
+
+def _contexts(settings: MqttSettings) -> dict[str, ssl.SSLContext]:
+    """Return how to speak TLS, by CA file; raise ConfigError if one is of no use."""
+    files = {address.tls_ca for address in settings.addresses if address.tls_ca}
+    return {file: tls.client_context(file, "broker") for file in sorted(files)}
 
 
 def _drive(client: BufferedClient, done: Callable[[], bool]) -> bool:
@@ -330,11 +382,11 @@ def _drive(client: BufferedClient, done: Callable[[], bool]) -> bool:
 class _Attempt:
     """One attempt to connect, in a thread of its own because name lookup, TCP and TLS block."""
 
-    def __init__(self, client: BufferedClient, settings: MqttSettings) -> None:
+    def __init__(self, client: BufferedClient, address: MqttAddress) -> None:
         self.client = client
         self.error: Exception | None = None
         self.finished = False
-        self._settings = settings
+        self._address = address
         threading.Thread(target=self._run, name="connect", daemon=True).start()
 
     def _run(self) -> None:
@@ -342,8 +394,8 @@ class _Attempt:
         properties.ReceiveMaximum = _MAX_BROKER_INFLIGHT
         try:
             self.client.connect(
-                self._settings.host,
-                self._settings.port,
+                self._address.host,
+                self._address.port,
                 keepalive=KEEPALIVE_S,
                 clean_start=True,
                 properties=properties,

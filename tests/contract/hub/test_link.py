@@ -14,7 +14,7 @@ import pytest
 
 from contract.hub.rig import Broker, Writer, free_port, until
 from database.authority import Authority
-from ecms_bridge.config import ConfigError, MqttSettings
+from ecms_bridge.config import ConfigError, MqttAddress, MqttSettings
 from ecms_bridge.mqtt import MqttLink, Will
 
 TOPIC = "mario_rossi/stato"
@@ -31,12 +31,13 @@ class Linked:
         will: Will | None = None,
         client_id: str = "linked",
         ca: Path | None = None,
+        settings: MqttSettings | None = None,
     ) -> None:
         self.messages: list[tuple[str, bytes]] = []
         self.ups = 0
         self.selector = selectors.DefaultSelector()
         self.link = MqttLink(
-            MqttSettings("127.0.0.1", port, "someone", str(ca or "")),
+            settings or MqttSettings("127.0.0.1", port, "someone", str(ca or "")),
             "unused",
             client_id,
             topics,
@@ -235,6 +236,31 @@ def test_tls(broker: Broker, tmp_path: Path) -> None:
             assert linked.link.publish("a/b", b"%d" % number)
     linked.until(lambda: len(linked.messages) == 1000, "all received")
     assert linked.messages == [("a/b", b"%d" % number) for number in range(1000)]
+    linked.link.close(linked.selector)
+
+
+def test_the_first_of_several_addresses_is_taken_that_can_be_trusted(
+    broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")
+    broker.stop()
+    broker.start(encrypted(*authority.issue("localhost")))
+    dead, good = free_port(), str(authority.certificate)
+    foreign = MqttAddress("localhost", broker.port, str(other.certificate))
+    settings = MqttSettings("localhost", dead, "someone", good, (foreign, MqttAddress("127.0.0.1", broker.port, good)))
+    linked = Linked(broker.port, ["a/b"], settings=settings)
+    linked.until(lambda: linked.link.trouble, "no address will do")
+    assert f"cannot reach the broker at localhost port {dead}: " in caplog.text
+    assert (
+        f"at localhost port {broker.port}: its certificate is not of the authority in {other.certificate}"
+        in caplog.text
+    )
+    assert f"at 127.0.0.1 port {broker.port}: its certificate is not for '127.0.0.1'" in caplog.text
+
+    broker.stop()
+    broker.start(encrypted(*authority.issue("127.0.0.1")))
+    linked.until(lambda: linked.link.up, "connected")
+    assert (str(linked.link.address), linked.link.trouble) == (f"127.0.0.1 port {broker.port}", "")
     linked.link.close(linked.selector)
 
 

@@ -62,7 +62,7 @@ class HubSettings:
         except names.HouseholdNameError as error:
             msg = f"{path}: {error}"
             raise ConfigError(msg) from error
-        for port in (self.port, self.mqtt.port):
+        for port in (self.port, *(address.port for address in self.mqtt.addresses)):
             if not 0 < port <= _MAX_PORT:
                 msg = f"{path}: {port} is no port: set one between 1 and {_MAX_PORT}"
                 raise ConfigError(msg)

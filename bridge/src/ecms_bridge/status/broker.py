@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import selectors
 import socket
 import time
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from ecms_bridge import names
-from ecms_bridge.config import ConfigError
+from ecms_bridge.config import ConfigError, MqttAddress, MqttSettings
 from ecms_bridge.messages import MessageError, decode_status
 from ecms_bridge.mqtt import MqttLink
 from ecms_bridge.status.installed import Login
@@ -33,10 +33,20 @@ class Answer:
 def ask(login: Login, slug: str | None, expected: Collection[str]) -> Answer:
     """Log in as the daemon does and read the status of a household, or with None of all there are.
 
-    It waits for the ``expected`` households, and at most some seconds.
+    It waits for the ``expected`` households, and at most some seconds. Of several addresses the first that answers
+    is told; if none does, the first.
     """
-    settings = login.settings
-    answer = Answer(login.unit, f"{settings.host} port {settings.port}")
+    answers = []
+    for address in login.settings.addresses:
+        answers.append(_ask(login, address, slug, expected))
+        if answers[-1].trouble is None:
+            return answers[-1]
+    return answers[0]
+
+
+def _ask(login: Login, address: MqttAddress, slug: str | None, expected: Collection[str]) -> Answer:
+    settings = MqttSettings(address.host, address.port, login.settings.username, address.tls_ca)
+    answer = Answer(login.unit, str(address))
 
     def heard(topic: str, payload: bytes) -> None:
         try:
@@ -44,7 +54,7 @@ def ask(login: Login, slug: str | None, expected: Collection[str]) -> Answer:
         except MessageError:
             return
 
-    client_id = f"ecms-status-{socket.gethostname()}-{os.getpid()}"
+    client_id = f"ecms-status-{socket.gethostname()}-{secrets.token_hex(8)}"
     topic = f"+/{names.STATUS}" if slug is None else names.status_topic(slug)
     try:
         link = MqttLink(settings, login.password, client_id, [topic], heard, lambda: None)

@@ -43,7 +43,8 @@ class HubStatus:
     def write(self, cursor: Cursor, statuses: Sequence[Status]) -> Draft:
         """Write what is due of the given statuses and of what waited."""
         draft = Draft(waiting=self._waiting, written=self._written)
-        if statuses and draft.written is None:
+        if statuses or self.overdue():
+            # Not from memory: another writer hears the same, and may have written it.
             draft.written = self._read(cursor)
         for status in statuses:
             if draft.waiting is not None and draft.waiting.state != status.state:
@@ -51,8 +52,7 @@ class HubStatus:
                 draft.written = draft.waiting
             draft.waiting = status
         if draft.waiting is not None:
-            if draft.written is not None and draft.waiting.payload == draft.written.payload:
-                # A broker repeats the retained status to every writer that comes; that is no news.
+            if draft.written is not None and _is_no_news(draft.waiting, draft.written):
                 draft.waiting = None
             elif self._is_due(draft.waiting, draft.written):
                 draft.due.append(draft.waiting)
@@ -92,3 +92,10 @@ class HubStatus:
         cursor.execute(self._newest)
         row = cursor.fetchone()
         return None if row is None else Status(int(row[0].replace(tzinfo=UTC).timestamp()), row[1], row[2])
+
+
+def _is_no_news(status: Status, written: Status) -> bool:
+    # A broker repeats the retained status to every writer that comes.
+    return status.payload == written.payload or (
+        status.state == written.state and status.received_at < written.received_at
+    )

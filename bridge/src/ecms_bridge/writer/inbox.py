@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from ecms_bridge import names
 from ecms_bridge.messages import AHEAD_S, OLDEST_S, MessageError, Reading, decode_reading, decode_status
@@ -61,10 +61,11 @@ class Batch:
 
 @dataclass(slots=True)
 class _Household:
+    slug: str
     items: deque[Reading | Letter] = field(default_factory=deque)
     ids: set[str] = field(default_factory=set)
     statuses: list[Status] = field(default_factory=list)
-    since: float | None = None
+    since: float = 0.0
     refused_until: float = 0.0
 
 
@@ -86,6 +87,10 @@ class Inbox:
         self._clock = clock
         self._monotonic = monotonic
         self._households: dict[str, _Household] = {}
+        # Those of which something is held, the longest waiting first, and of these the ones with a full batch:
+        # thousands of homes must not be looked through for each message.
+        self._waiting: dict[str, None] = {}
+        self._full: dict[str, None] = {}
         self.held = 0
         self.dropped = 0
         self.refused = 0
@@ -106,25 +111,20 @@ class Inbox:
     def due(self) -> list[str]:
         """Return the households whose batch should be stored now, the longest waiting first."""
         now = self._monotonic()
-        found = [
-            (household.since, slug)
-            for slug, household in self._households.items()
-            if household.since is not None
-            and (now - household.since >= self._max_age or len(household.items) >= self._max_readings)
-        ]
-        return [slug for _, slug in sorted(found)]
+        aged = list(takewhile(lambda slug: self._age(slug, now) >= self._max_age, self._waiting))
+        full = sorted(self._full, key=lambda slug: self._age(slug, now), reverse=True)
+        return aged + [slug for slug in full if self._age(slug, now) < self._max_age]
 
     def waiting(self) -> list[str]:
         """Return all households of which something is held."""
-        return [slug for slug, household in self._households.items() if household.since is not None]
+        return list(self._waiting)
 
     def seconds_until_due(self) -> float:
         """Return how long nothing will be due (s), if nothing arrives: infinity if nothing is held."""
-        if self.due():
+        if self._full:
             return 0.0
-        now = self._monotonic()
-        ages = [now - h.since for h in self._households.values() if h.since is not None]
-        return self._max_age - max(ages) if ages else float("inf")
+        longest = next(iter(self._waiting), None)
+        return float("inf") if longest is None else max(0.0, self._max_age - self._age(longest, self._monotonic()))
 
     def batch(self, slug: str) -> Batch:
         """Return what is to be stored next of a household; it stays held until ``done``."""
@@ -147,15 +147,19 @@ class Inbox:
         self.held -= count
         household.ids.difference_update(batch.ids())
         del household.statuses[: len(batch.statuses)]
+        if len(household.items) < self._max_readings:
+            self._full.pop(batch.slug, None)
         if not household.items and not household.statuses:
-            household.since = None
+            self._waiting.pop(batch.slug, None)
 
     def refuse(self, slug: str, for_s: float) -> None:
         """Drop what is held of a household that cannot be stored, and take nothing of it for a while (s)."""
         household = self._households[slug]
         self.held -= len(household.items)
         self.refused += len(household.items) + len(household.statuses)
-        self._households[slug] = _Household(refused_until=self._monotonic() + for_s)
+        self._households[slug] = _Household(slug, refused_until=self._monotonic() + for_s)
+        self._waiting.pop(slug, None)
+        self._full.pop(slug, None)
 
     def _household(self, slug: str) -> _Household | None:
         household = self._households.get(slug)
@@ -164,8 +168,18 @@ class Inbox:
                 names.check_slug(slug)
             except names.HouseholdNameError:
                 return None
-            household = self._households[slug] = _Household()
+            household = self._households[slug] = _Household(slug)
         return household
+
+    def _age(self, slug: str, now: float) -> float:
+        return now - self._households[slug].since
+
+    def _has_something(self, household: _Household) -> None:
+        if household.slug not in self._waiting:
+            household.since = self._monotonic()
+            self._waiting[household.slug] = None
+        if len(household.items) >= self._max_readings:
+            self._full[household.slug] = None
 
     def _add_reading(self, household: _Household, payload: bytes) -> None:
         if self.held >= MAX_HELD:
@@ -178,8 +192,7 @@ class Inbox:
             household.ids.add(item.id)
         household.items.append(item)
         self.held += 1
-        if household.since is None:
-            household.since = self._monotonic()
+        self._has_something(household)
 
     def _judge(self, payload: bytes) -> Reading | Letter:
         try:
@@ -212,5 +225,4 @@ class Inbox:
             household.statuses.pop()
         if len(household.statuses) < _MAX_STATUSES:
             household.statuses.append(Status(int(self._clock()), state, text))
-        if household.since is None:
-            household.since = self._monotonic()
+        self._has_something(household)
