@@ -11,6 +11,7 @@ PUBLISHED = {
     2: "53cd84e8179d380fcdf0439c75865308c5357756982f35a05cb953cced4e329a",
     3: "4a04a369c3dde03ed731b2bbcd0cebd5de6d3aa71b777e56cc85e89b50f685e3",
     4: "226e5befbc9b9d54b9639caff634526f66cca7bc4c8291b57e28f6d98b741598",
+    5: "8b78120ae3e9543bd62d4ada6bf53cd80582a3250173304881fca12dada23821",
 }
 """Homes have run these; a schema with another checksum is refused. A change is a new migration and a new line here."""
 

@@ -84,6 +84,7 @@ def tables(slug: str) -> list[str]:
         "tariff",
         "tariff_slot",
         "writer_state",
+        "cluster_turn",
         "writer_status",
     ]
 
@@ -111,6 +112,7 @@ def column(table: str) -> str:
         "hub_status": "state",
         "schema_version": "version",
         "writer_state": "id",
+        "cluster_turn": "id",
         "writer_status": "stored",
     }.get(table, "idDevice")
 
@@ -148,6 +150,7 @@ def test_the_writer_has_exactly_its_rights(pair: tuple[Home, Home], users: Users
         "schema_version": {"SELECT"},
         "box_assignment": {"SELECT"},
         "writer_state": {"SELECT", "UPDATE"},
+        "cluster_turn": {"SELECT", "UPDATE"},
     }
     with closing(users.session(user)) as session:
         for table in tables(home.slug):
@@ -189,9 +192,9 @@ def test_the_writer_needs_each_of_its_rights(home: Home, users: Users, monkeypat
     monkeypatch.setattr(database, "DEAD_LETTERS_KEPT", 1)
     rights = grants.writer_grants(home.slug)
     # Without the rights to count what it does or to sum days it stores all the same: test_tally.py, test_days.py;
-    # versions are for ecms-status.
+    # versions are for ecms-status, and the turn is for a cluster: test_galera.py.
     others = ("writer_status", "dead_letter_count", "rollup_day", "closed_day", "calendar", "tariff_slot")
-    for grant in (g for g in rights if not g["on"].strip("`").endswith((*others, "schema_version"))):
+    for grant in (g for g in rights if not g["on"].strip("`").endswith((*others, "schema_version", "cluster_turn"))):
         for privilege in grant["privileges"]:
             fewer = [dict(g, privileges=[p for p in g["privileges"] if (g, p) != (grant, privilege)]) for g in rights]
             user = users.make([g for g in fewer if g["privileges"]])  # type: ignore[misc]

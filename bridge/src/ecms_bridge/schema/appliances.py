@@ -12,11 +12,11 @@ from decimal import Decimal
 import pymysql
 from pymysql.constants import ER
 
-from ecms_bridge import names
+from ecms_bridge import names, turn
 from ecms_bridge.datagram import format_mac
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import FIRST_TIME, Household
-from ecms_bridge.session import Session
+from ecms_bridge.session import Session, is_clustered
 
 _SECOND = timedelta(seconds=1)
 
@@ -123,8 +123,9 @@ class Appliances:
         Writers wait meanwhile, and read the appliances again afterwards.
         Raises SchemaError if a name is already another appliance's.
         """
+        clustered = is_clustered(self._session)
         with self._session.cursor() as cursor:
-            cursor.execute("SELECT generation FROM writer_state WHERE id = 1 FOR UPDATE")
+            turn.take(cursor, names.schema_name(self._household.slug), clustered=clustered)
             stored = self.stored()
             wanted = plan(self._household, stored)
             try:

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def _run(options: argparse.Namespace) -> list[str]:
 def _users(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
     wanted = users.read_users(options.users.read_text(encoding="utf-8"))
     if options.root:
-        settings, password = replace(settings, user="root"), ""
+        settings, password = settings.as_user("root"), ""
     else:
         password = _read_password(options.password_file)
     with closing(_open(settings, password)) as session:

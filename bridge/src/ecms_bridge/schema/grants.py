@@ -72,6 +72,7 @@ def writer_grants(slug: str) -> list[Grant]:
         "box_assignment": ["SELECT"],
         # UPDATE counts dead letters and is what FOR UPDATE asks for.
         "writer_state": ["SELECT", "UPDATE"],
+        "cluster_turn": ["SELECT", "UPDATE"],
     }
     return [
         {"on": f"`{names.schema_name(slug)}`.`{table}`", "privileges": privileges}

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from pymysql.cursors import Cursor
+
+from ecms_bridge import names, turn
 from ecms_bridge.days import Day, Days
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import Household
 from ecms_bridge.schema.tariffs import Tariff, in_force, slots
-from ecms_bridge.session import Session
+from ecms_bridge.session import Session, is_clustered
 
 _SIX_PLACES = Decimal("0.000001")
 
@@ -78,6 +81,7 @@ class Prices:
         self._household = household
         self._today = today
         self._days = Days(household.slug)
+        self._clustered: bool | None = None
 
     def outlook(self, *, days_changed: bool) -> list[str]:
         """Return what ``apply`` would change."""
@@ -97,7 +101,7 @@ class Prices:
         whether the calendar did. Raises SchemaError if a tariff that already holds has other terms.
         """
         with self._session.cursor() as cursor:
-            cursor.execute("SELECT generation FROM writer_state WHERE id = 1 FOR UPDATE")
+            self._take_turn(cursor)
             wanted = plan(self._household.tariffs, self._terms(), self._today)
             for valid_from, terms in wanted.terms.items():
                 cursor.execute("DELETE FROM tariff WHERE valid_from = %s", (valid_from,))
@@ -111,7 +115,7 @@ class Prices:
         """Close all days that have ended: after a migration, and where no writer has been at work since."""
         while True:
             with self._session.cursor() as cursor:
-                cursor.execute("SELECT generation FROM writer_state WHERE id = 1 FOR UPDATE")
+                self._take_turn(cursor)
                 since = self._days.closed(cursor)
                 oldest = self._days.oldest(cursor)
                 cursor.execute("SELECT MAX(begins) FROM calendar WHERE ends <= UTC_TIMESTAMP()")
@@ -122,6 +126,11 @@ class Prices:
             self._session.commit()
             if more is None:
                 return
+
+    def _take_turn(self, cursor: Cursor) -> None:
+        if self._clustered is None:
+            self._clustered = is_clustered(self._session)
+        turn.take(cursor, names.schema_name(self._household.slug), clustered=self._clustered)
 
     def _begin_of(self, moment: datetime) -> datetime | None:
         with self._session.cursor() as cursor:

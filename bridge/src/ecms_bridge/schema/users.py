@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pymysql
 from pymysql.constants import ER
@@ -171,7 +171,7 @@ class Users:
             return native[0] == f"*{twice.hexdigest().upper()}"
         # Other hashes cannot be compared, so the user shows that it gets in.
         with contextlib.suppress(pymysql.MySQLError):
-            open_session(replace(self._settings, user=user.name), user.password, io_timeout_s=_PROBE_TIMEOUT_S).close()
+            open_session(self._settings.as_user(user.name), user.password, io_timeout_s=_PROBE_TIMEOUT_S).close()
             return True
         return False
 

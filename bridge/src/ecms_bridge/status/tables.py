@@ -14,7 +14,7 @@ from pymysql.cursors import Cursor
 from ecms_bridge import names
 from ecms_bridge.config import ConfigError, DatabaseSettings
 from ecms_bridge.datagram import format_mac
-from ecms_bridge.session import Session, explain, open_session
+from ecms_bridge.session import Session, explain, node_of, open_session
 
 IO_TIMEOUT_S = 10
 _QUARANTINE_COUNTED = 100_000
@@ -37,15 +37,22 @@ class Answer:
 
 def ask(settings: DatabaseSettings, password: str) -> Answer:
     """Read the facts of all households that the writer serves, within bounded time."""
-    answer = Answer(settings.socket or f"{settings.host} port {settings.port}")
+    node = settings
+    answer = Answer(_place(node))
     try:
         with closing(open_session(settings, password, io_timeout_s=IO_TIMEOUT_S)) as session:
+            node = node_of(session, settings)
+            answer.address = _place(node)
             _read(session, answer)
     except ConfigError as error:
         answer.trouble = str(error)
     except (pymysql.MySQLError, OSError) as error:
-        answer.trouble = explain(error, settings)
+        answer.trouble = explain(error, node)
     return answer
+
+
+def _place(settings: DatabaseSettings) -> str:
+    return " or ".join(map(str, settings.nodes))
 
 
 def _read(session: Session, answer: Answer) -> None:

@@ -19,7 +19,7 @@ from pymysql.cursors import Cursor
 from ecms_bridge.config import ConfigError, DatabaseSettings
 from ecms_bridge.datagram import format_mac
 from ecms_bridge.messages import Reading, encode_reading
-from ecms_bridge.session import Session, explain, open_session, tls_context
+from ecms_bridge.session import Session, explain, is_clustered, node_of, open_session, tls_context
 from ecms_bridge.throttle import ThrottledLog
 from ecms_bridge.writer import tally
 from ecms_bridge.writer.household import Household
@@ -103,12 +103,15 @@ class ReadingsDatabase:
     """
 
     def __init__(self, settings: DatabaseSettings, password: str, progress: Callable[[], None] = lambda: None) -> None:
-        tls_context(settings)
+        for node in settings.nodes:
+            tls_context(node)
         self._settings = settings
         self._password = password
         self._progress = progress
         self._session: Session | None = None
+        self._clustered = False
         self._households: dict[str, Household] = {}
+        self._releasable: set[str] = set()
         self._throttled = ThrottledLog(_log)
 
     def store(self, batch: Batch) -> Outcome:
@@ -128,7 +131,7 @@ class ReadingsDatabase:
 
     def releasable(self) -> list[str]:
         """Return the households whose quarantine should be looked into now."""
-        return [h.slug for h in self._households.values() if h.quarantined and h.release_from is not None]
+        return list(self._releasable)
 
     def quarantined(self) -> list[str]:
         """Return the households whose quarantine holds readings."""
@@ -143,6 +146,16 @@ class ReadingsDatabase:
         for household in self._households.values():
             household.hasten()
         return [h.slug for h in self._households.values() if h.pending()]
+
+    def look(self) -> None:
+        """Return if the database answers; else raise DatabaseUnavailableError."""
+        try:
+            self._connected().ping(reconnect=False)
+        except (pymysql.MySQLError, OSError) as error:
+            self.close()
+            raise DatabaseUnavailableError(explain(error, self._settings)) from error
+        except ConfigError as error:
+            raise DatabaseUnavailableError(str(error)) from error
 
     def close(self) -> None:
         """Leave the database; what is not committed is lost."""
@@ -164,28 +177,48 @@ class ReadingsDatabase:
                 elif code in _NOT_SET_UP:
                     self._roll_back()
                     self._households.pop(slug, None)
+                    self._releasable.discard(slug)
                     raise _unknown(slug) from error
                 else:
                     # Whatever else went wrong, a session in an unknown state is never used again.
+                    place = node_of(self._session, self._settings)
                     self.close()
-                    raise DatabaseUnavailableError(explain(error, self._settings)) from error
+                    raise DatabaseUnavailableError(explain(error, place)) from error
             except ConfigError as error:
                 raise DatabaseUnavailableError(str(error)) from error
 
     def _transaction(self, slug: str, work: Callable[[Household, Cursor], _T]) -> _T:
-        if self._session is None:
-            self._session = open_session(
-                self._settings, self._password, io_timeout_s=IO_TIMEOUT_S, lock_wait_s=LOCK_WAIT_S
-            )
+        session = self._connected()
         household = self._households.get(slug) or Household(slug)
-        with self._session.cursor() as cursor:
-            if not household.lock(cursor):
+        with session.cursor() as cursor:
+            if not household.lock(cursor, clustered=self._clustered):
                 self._roll_back()
                 raise _unknown(slug)
             self._progress()
-            result = work(household, cursor)
+            try:
+                result = work(household, cursor)
+            finally:
+                self._note_quarantine(household)
         self._households[slug] = household
         return result
+
+    def _connected(self) -> Session:
+        if self._session is None:
+            self._connect()
+        assert self._session is not None  # noqa: S101 - for the type checker
+        return self._session
+
+    def _note_quarantine(self, household: Household) -> None:
+        if household.quarantined and household.release_from is not None:
+            self._releasable.add(household.slug)
+        else:
+            self._releasable.discard(household.slug)
+
+    def _connect(self) -> None:
+        session = open_session(self._settings, self._password, io_timeout_s=IO_TIMEOUT_S, lock_wait_s=LOCK_WAIT_S)
+        # Now, so that it is closed whatever comes next.
+        self._session = session
+        self._clustered = is_clustered(session)
 
     def _commit(self) -> None:
         assert self._session is not None  # noqa: S101 - for the type checker: transactions have a session
@@ -259,7 +292,7 @@ class ReadingsDatabase:
 
     def _free_bytes(self, cursor: Cursor) -> int | None:
         """Return what the database's file system has left for it, None if it is not this host's."""
-        if not self._settings.socket:
+        if not node_of(self._session, self._settings).socket:
             return None
         cursor.execute("SELECT @@datadir")
         row = cursor.fetchone()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pymysql.cursors import Cursor
 
-from ecms_bridge import names
+from ecms_bridge import names, turn
 from ecms_bridge.days import Days
 from ecms_bridge.writer.boxes import Boxes
 from ecms_bridge.writer.hub_status import HubStatus
@@ -50,10 +50,9 @@ class Household:
         self._minute = 0
         self._buried = 0
 
-    def lock(self, cursor: Cursor) -> bool:
+    def lock(self, cursor: Cursor, *, clustered: bool) -> bool:
         """Begin the household's turn: wait for other writers, then know its appliances. False if not set up."""
-        cursor.execute(f"SELECT generation, dead_letters FROM {self.state} WHERE id = 1 FOR UPDATE")  # noqa: S608
-        row = cursor.fetchone()
+        row = turn.take(cursor, self._schema, clustered=clustered)
         if row is None:
             return False
         generation, self.dead_letters = row
