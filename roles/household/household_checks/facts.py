@@ -42,7 +42,8 @@ def service_facts(
     with which it does so. ``keepers`` gives the variables of the hosts that stand for this host's ``broker`` and
     ``database``.
     """
-    hubs = [hub for hub in groups.get("hub", ()) if hub in hosts_of_run]
+    # Sorted, so that another order of -i changes nothing on a machine.
+    hubs = [hub for hub in sorted(groups.get("hub", ())) if hub in hosts_of_run]
     return {
         "mqtt_broker": str(given["ecms_mqtt_broker"]),
         "database": str(given["ecms_database"]),

@@ -13,7 +13,19 @@ MIN_RETENTION_DAYS = 8
 
 def mistakes(given: Variables) -> Iterator[str]:
     """Yield a sentence for each mistake."""
-    hostname = given.get("ecms_hub_hostname")
+    yield from hostname_mistakes(given.get("ecms_hub_hostname"))
+    port = given.get("ecms_udp_port")
+    yield from whole_in_range("ecms_udp_port", port, 1, 65535, "")
+    if (taken := TAKEN_PORTS.get(whole(port) or 0)) is not None:
+        yield f"ecms_udp_port is {whole(port)}, the port of {taken}: set another, such as 4210"
+    yield from switch("ecms_require_signed_readings", given.get("ecms_require_signed_readings"))
+    yield from switch("ecms_home_assistant", given.get("ecms_home_assistant"))
+    days = given.get("ecms_retention_days")
+    yield from whole_in_range("ecms_retention_days", days, MIN_RETENTION_DAYS, 36_500, " days")
+
+
+def hostname_mistakes(hostname: object) -> Iterator[str]:
+    """Yield a sentence if this is no name for a hub."""
     if not isinstance(hostname, str) or not HOSTNAME.fullmatch(hostname) or hostname.isdigit():
         plain = hostname.lower().removesuffix(".local") if isinstance(hostname, str) else ""
         hint = f' (did you mean "{plain}"?)' if plain != hostname and HOSTNAME.fullmatch(plain) else ""
@@ -23,14 +35,6 @@ def mistakes(given: Variables) -> Iterator[str]:
         )
     elif hostname == "localhost":
         yield 'ecms_hub_hostname is "localhost", which means every machine itself: set another, such as pi'
-    port = given.get("ecms_udp_port")
-    yield from whole_in_range("ecms_udp_port", port, 1, 65535, "")
-    if (taken := TAKEN_PORTS.get(whole(port) or 0)) is not None:
-        yield f"ecms_udp_port is {whole(port)}, the port of {taken}: set another, such as 4210"
-    yield from switch("ecms_require_signed_readings", given.get("ecms_require_signed_readings"))
-    yield from switch("ecms_home_assistant", given.get("ecms_home_assistant"))
-    days = given.get("ecms_retention_days")
-    yield from whole_in_range("ecms_retention_days", days, MIN_RETENTION_DAYS, 36_500, " days")
 
 
 def facts(given: Variables) -> dict[str, object]:
