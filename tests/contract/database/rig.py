@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import ecms_bridge
 from database import mosquitto
-from ecms_bridge.config import DatabaseSettings
+from ecms_bridge.config import DatabaseSettings, MqttAddress
 from ecms_bridge.messages import Reading
 
 BEGIN = 1_718_000_100
@@ -32,6 +32,8 @@ class Daemon:
         *,
         shared_group: str = "",
         max_age_s: float = 0.1,
+        tls_ca: str = "",
+        alternatives: Sequence[MqttAddress] = (),
     ) -> None:
         directory.mkdir(exist_ok=True)
         self.config = directory / "mqtt_to_mysql.toml"
@@ -41,8 +43,9 @@ class Daemon:
 host = "127.0.0.1"
 port = {broker_port}
 username = "ecms-writer"
-tls_ca = ""
+tls_ca = "{tls_ca}"
 shared_group = "{shared_group}"
+{"".join(map(_alternative, alternatives))}
 [database]
 host = "{database.host}"
 port = {database.port}
@@ -88,6 +91,11 @@ max_age_s = {max_age_s}
         self._process.send_signal(number)
         return self._process.wait(30)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -101,6 +109,10 @@ max_age_s = {max_age_s}
     @staticmethod
     def _command(*options: str) -> list[str]:
         return [sys.executable, "-c", "from ecms_bridge.writer.daemon import main; main()", *options]
+
+
+def _alternative(address: MqttAddress) -> str:
+    return f'[[mqtt.alternative]]\nhost = "{address.host}"\nport = {address.port}\ntls_ca = "{address.tls_ca}"\n'
 
 
 @contextmanager

@@ -37,6 +37,8 @@ _UPKEEP_EVERY_S = 5.0
 _LOOK_AGAIN_S = 30.0
 _FIRST_RETRY_S = 1.0
 _MAX_RETRY_S = 30.0
+_ASIDE_AFTER_S = 10.0
+"""So long may the database be away before a writer that shares the load leaves it to the others."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class Writer:
         self._counts: Counter[str] = Counter()
         self._retry_s = _FIRST_RETRY_S
         self._retry_at = float("-inf")
+        self._away_since: float | None = None
+        self._shares = bool(settings.shared_group)
         self._next_upkeep = float("-inf")
         self._next_look = float("-inf")
         self._told = (0, 0)
@@ -89,6 +93,8 @@ class Writer:
         now = time.monotonic()
         if now >= self._retry_at and self._store_due():
             self._release()
+            if self._link.resting:
+                self._come_back()
         if now >= self._next_upkeep:
             self._next_upkeep = now + _UPKEEP_EVERY_S
             self._keep_up()
@@ -120,6 +126,7 @@ class Writer:
             self._back_off(error)
             return False
         self._retry_s = _FIRST_RETRY_S
+        self._away_since = None
         self._inbox.done(batch)
         self._confirm(batch)
         self._counts.update(
@@ -178,10 +185,28 @@ class Writer:
             + f", {self._inbox.held} waiting, broker {'connected' if self._link.up else 'away'}"
         )
 
+    def _come_back(self) -> None:
+        """Take a share again if the database answers."""
+        try:
+            self._database.look()
+        except DatabaseUnavailableError as error:
+            self._back_off(error)
+            return
+        _log.info("the database answers again: back at the broker")
+        self._retry_s = _FIRST_RETRY_S
+        self._away_since = None
+        self._link.resume()
+
     def _back_off(self, error: DatabaseUnavailableError) -> None:
         self._throttled.warning(
             "database", "%s; %d readings wait here, the others at their hubs", error, self._inbox.held
         )
+        now = time.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        if self._shares and not self._link.resting and now - self._away_since >= _ASIDE_AFTER_S:
+            # Its share would come here again and again, though another writer may reach the database.
+            _log.warning("leaving the broker until the database answers: the readings go to the other writers")
+            self._link.rest()
         # Jitter, so that several writers do not return in the same instant.
         self._retry_at = time.monotonic() + self._retry_s * random.uniform(0.5, 1.0)  # noqa: S311
         self._retry_s = min(self._retry_s * 2, _MAX_RETRY_S)
