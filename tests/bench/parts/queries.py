@@ -30,6 +30,8 @@ _NOISE_MS = 5.0
 
 RANGES_S = {"1 h": 3_600, "6 h": 21_600, "24 h": 86_400, "7 d": 604_800, "31 d": 2_678_400, "1 y": 31_536_000}
 _COMPARED = "7 d"
+_LONGEST_S = {"silences": RANGES_S["31 d"]}
+"""Ranges beyond which nobody asks: the silences are the digest's, of a week or a month."""
 _COUNTERPARTS = {
     "ampere": document.SERIES,
     "watt": document.SERIES,
@@ -109,6 +111,8 @@ def _ask_all(reader: queries.Reader, now: int, runs: int) -> Times:
         text = queries.text(name)
         found[name] = {}
         for label, seconds in (RANGES_S if "$__" in text else {"": 0}).items():
+            if seconds > _LONGEST_S.get(name, seconds):
+                continue
             query = expand(text, now - seconds, now, {"device": 1})
             found[name][label] = _ask(reader, now, query, runs)
     return found
