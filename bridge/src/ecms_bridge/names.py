@@ -12,13 +12,16 @@ SLUG_PATTERN = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
 WRITER_USER = "ecms-writer"
 """The writer at the broker and in the database; no slug can hold a hyphen, so no household can be it."""
 ADMIN_USER = "ecms-admin"
+STATISTICS_USER = "ecms-statistics"
+STATISTICS = "statistics"
+"""In the slug's place for the schema over all homes; no household may have it."""
 SHARED_GROUP = "ecms"
 READINGS = "sensori"
 CONFIRMATIONS = "conferme"
 STATUS = "stato"
 HOME_ASSISTANT = "homeassistant"
 
-_RESERVED = frozenset({"statistics"})
+_RESERVED = frozenset({STATISTICS})
 _slug_match = re.compile(SLUG_PATTERN).fullmatch
 
 

@@ -15,7 +15,7 @@ import pymysql
 import ecms_bridge
 from ecms_bridge import names
 from ecms_bridge.config import ConfigError, DatabaseSettings, Section
-from ecms_bridge.schema import appliances, calendar, maintenance, prices, settings, users
+from ecms_bridge.schema import appliances, calendar, maintenance, prices, settings, statistics, users
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import Household, read_household
 from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
@@ -94,6 +94,8 @@ def _run(options: argparse.Namespace) -> list[str]:
     section.done()
     if options.command == "users":
         return _users(options, settings)
+    if options.command == "statistics":
+        return _statistics(options, settings)
     household = read_household(options.household)
     migrations = packaged_migrations()
     with closing(_open(settings, _read_password(options.password_file))) as session:
@@ -111,6 +113,18 @@ def _users(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]
     with closing(_open(settings, password)) as session:
         accounts = users.Users(session, settings, check=options.check)
         return [change for user in wanted for change in accounts.apply(user)]
+
+
+def _statistics(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
+    wanted = statistics.read_wanted(options.wanted) if options.wanted else None
+    if options.check and wanted is None:
+        msg = "--check goes with --wanted: add it, or leave --check out"
+        raise SchemaError(msg)
+    with closing(_open(settings, _read_password(options.password_file))) as session, _turn(session, names.STATISTICS):
+        kept = statistics.Statistics(session)
+        if wanted:
+            return kept.apply(wanted, check=options.check)
+        return kept.leave(options.leave) if options.leave else kept.refresh()
 
 
 def _open(settings: DatabaseSettings, password: str) -> Session:
@@ -207,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         ("apply", "migrate the schema and store calendar, appliances, ratings, assignments, settings and tariffs"),
         ("maintain", "retire raw rows older than the retention and extend calendar and prices"),
         ("users", "give the users their passwords and rights, and remove those that are absent"),
+        ("statistics", "take the days that have ended into the statistics over all homes, or change who takes part"),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.add_argument("--config", type=Path, required=True, help="TOML file with the table [database]")
@@ -215,6 +230,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "users":
             login.add_argument("--root", action="store_true", help="log in as root by the socket, without a password")
             command.add_argument("--users", type=Path, required=True, help="JSON file of the users")
+        elif name == "statistics":
+            change = command.add_mutually_exclusive_group()
+            change.add_argument("--wanted", type=Path, help="JSON file of who takes part")
+            change.add_argument("--leave", metavar="SLUG", help="remove all that this household has given")
         else:
             command.add_argument("--household", type=Path, required=True, help="JSON file of the household")
         if name != "maintain":

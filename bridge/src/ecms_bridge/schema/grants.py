@@ -14,6 +14,9 @@ from ecms_bridge import names
 Privilege = Literal["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP", "CREATE VIEW"]
 
 
+STATISTICS_VIEWS = ("appliance_day", "appliance_month", "load_profile", "overview", "participant", "standby")
+
+
 class Grant(TypedDict):
     """Rights as GRANT takes them: ``GRANT <privileges> ON <on> TO …``."""
 
@@ -78,6 +81,15 @@ def writer_grants(slug: str) -> list[Grant]:
         {"on": f"`{names.schema_name(slug)}`.`{table}`", "privileges": privileges}
         for table, privileges in by_table.items()
     ]
+
+
+def statistics_grants() -> list[Grant]:
+    """Return the rights of ``ecms-statistics``: it reads the views over all homes, and no table below them.
+
+    The views must exist when they are granted: run ``ecms-schema statistics`` first.
+    """
+    schema = names.schema_name(names.STATISTICS)
+    return [{"on": f"`{schema}`.`{view}`", "privileges": ["SELECT"]} for view in STATISTICS_VIEWS]
 
 
 def _pattern(schema: str) -> str:

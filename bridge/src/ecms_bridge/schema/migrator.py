@@ -51,8 +51,13 @@ class Migration:
 
 
 def packaged_migrations() -> list[Migration]:
-    """Return the migrations of this version of ECMS, in order."""
+    """Return the migrations of a household's schema in this version of ECMS, in order."""
     return read_migrations(resources.files("ecms_bridge.schema") / "migrations")
+
+
+def statistics_migrations() -> list[Migration]:
+    """Return the migrations of the schema over all homes, in order."""
+    return read_migrations(resources.files("ecms_bridge.schema") / "statistics_migrations")
 
 
 def read_migrations(directory: Traversable) -> list[Migration]:
@@ -70,11 +75,11 @@ def read_migrations(directory: Traversable) -> list[Migration]:
 
 
 class Migrator:
-    """Brings the schema of one household to the newest of ``migrations``."""
+    """Brings the schema of one household, or that of the statistics, to the newest of ``migrations``."""
 
     def __init__(self, session: Session, slug: str, migrations: list[Migration]) -> None:
         self._session = session
-        self._slug = names.check_slug(slug)
+        self._slug = slug if slug == names.STATISTICS else names.check_slug(slug)
         self._schema = names.schema_name(slug)
         self._migrations = migrations
 

@@ -42,6 +42,13 @@ def whole(members: dict[str, object], key: str) -> int:
     return value
 
 
+def switch(members: dict[str, object], key: str) -> bool:
+    value = members.get(key)
+    if type(value) is not bool:
+        fail(f"the household's {key!r} must be true or false, not {value!r}: run the playbook again")
+    return value
+
+
 def number(members: dict[str, object], key: str, *, above: Decimal, up_to: Decimal) -> Decimal:
     value = members.get(key)
     found = _decimal(value)

@@ -85,6 +85,8 @@ def _list(value: object) -> Sequence[object]:
 def _rights(kind: str, slugs: list[str]) -> Iterable[grants.Grant]:
     if kind == "admin":
         return grants.admin_grants()
+    if kind == "statistics":
+        return grants.statistics_grants()
     by_household = {"writer": grants.writer_grants, "grafana": grants.grafana_grants}[kind]
     return [grant for slug in slugs for grant in by_household(slug)]
 
