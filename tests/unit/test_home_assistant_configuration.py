@@ -57,6 +57,7 @@ def render(facts: dict[str, Any]) -> str:
         bridge_mqtt_host="127.0.0.1",
         bridge_mqtt_port=1883,
         _bridge_mqtt_trusted="",
+        bridge_mqtt_alternatives=[],
         bridge_spool_directory="/var/lib/x",
         bridge_spool_max_readings=10,
         bridge_clock_marker="",
