@@ -175,6 +175,7 @@ def test_ports_that_are_taken(home: Home) -> None:
                 journals[unit].wait_for(sentence)
             with pytest.raises(ProvisionError, match="stop the program that uses it or set ecms_udp_port"):
                 home.run("--tags", "bridge")
+            assert f"{HUB} does not run on {home.host}; its journal ends with:" in " ".join(home.output().split())
             # what a minute of it may write
             minutes = max(1.0, (time.monotonic() - begun) / 60)
             for unit, journal in journals.items():

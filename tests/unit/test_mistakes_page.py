@@ -1,11 +1,17 @@
-"""docs/mistakes.md quotes what people see; here each sentence is held against what says it and what tests it."""
+"""docs/mistakes.md quotes what people see; here each sentence is held against what says it and what tests it.
+
+The other way round, every sentence with which a role's task refuses must stand on the page.
+"""
 
 from __future__ import annotations
 
 import ast
 import functools
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,6 +22,10 @@ from unit.test_household_inventory import mistakes
 PAGE = ROOT / "docs/mistakes.md"
 OURS = ("site.yml", "bridge/src", "roles")
 GAP = "…"
+NOT_PROVOKED = "not provoked: "
+REFUSING = ("ansible.builtin.assert", "ansible.builtin.fail")
+FEW_WORDS = 3
+ENOUGH = 70
 SOUND: dict[str, object] = {"ecms_boxes": []}
 """The sound inventory of the tests, without a box, since an example's appliances may not have the box's."""
 
@@ -32,6 +42,13 @@ def code(cell: str) -> str:
     assert cell.startswith("`"), cell
     fence = cell[: len(cell) - len(cell.lstrip("`"))]
     return cell.removeprefix(fence).removesuffix(fence).strip()
+
+
+def parts_of(sentence: str) -> list[str]:
+    """Return what stands between a cell's gaps."""
+    parts = [part for part in code(sentence).split(GAP) if part.strip()]
+    assert parts
+    return parts
 
 
 INVENTORY = [cells for cells in rows() if len(cells) == 2]
@@ -52,17 +69,70 @@ def test_an_inventorys_mistake_gives_this_very_sentence(typed: str, sentence: st
 
 @pytest.mark.parametrize(("mistake", "sentence", "says", "test"), OTHERS, ids=[cells[0] for cells in OTHERS])
 def test_a_sentence_is_said_and_tested(mistake: str, sentence: str, says: str, test: str) -> None:
-    path, _, name = code(test).partition("::")
-    module = ROOT / path
-    assert name in {node.name for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef)}, mistake
-    parts = [part for part in code(sentence).split(GAP) if part]
-    assert parts
-    tested = strings(module)
-    assert any(part.strip() in text for part in parts for text in tested), f"no test looks for it: {sentence}"
+    parts = parts_of(sentence)
+    if not test.startswith(NOT_PROVOKED):
+        path, _, name = code(test).partition("::")
+        module = ROOT / path
+        assert name in {node.name for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef)}, mistake
+        tested = strings(module)
+        assert any(part.strip() in text for part in parts for text in tested), f"no test looks for it: {sentence}"
     assert says in {"ECMS", "Ansible", "Mosquitto", "MariaDB"}
     if says == "ECMS":
         for part in parts:
             assert any(part in text for text in product()), f"nothing says {part!r}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a task of a role says when it refuses, as it stands there, with its templates."""
+
+    file: str
+    task: str
+    sentence: str
+
+
+def refusals() -> Iterator[Refusal]:
+    for path in sorted((ROOT / "roles").glob("*/tasks/*.yml")):
+        for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            action = next((task[name] for name in REFUSING if name in task), {})
+            said = action.get("fail_msg") or action.get("msg") or ""
+            loop = task.get("loop")
+            # A task may take its sentences from what it loops over.
+            messages = [one["message"] for one in loop if isinstance(one, dict) and "message" in one] if loop else []
+            for sentence in messages if messages and "item.message" in said else [said]:
+                if words(sentence):
+                    yield Refusal(f"{path.parts[-3]}/{path.name}", str(task.get("name")), " ".join(sentence.split()))
+
+
+def tasks(found: object) -> Iterator[dict[str, Any]]:
+    for task in found if isinstance(found, list) else ():
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks(task.get(part))
+
+
+def words(sentence: str) -> bool:
+    """Return whether a sentence says something itself, beside what it is told to repeat."""
+    texts = [*re.findall(r"'([^']*)'", sentence), re.sub(r"\{\{.*?\}\}", "", sentence, flags=re.DOTALL)]
+    return any(len(text.split()) > FEW_WORDS for text in texts)
+
+
+TELLING = [
+    parts
+    for parts in (parts_of(sentence) for _, sentence, *_ in OTHERS)
+    if any(len(part.split()) > FEW_WORDS for part in parts)
+]
+"""What rows quote that is enough to be known by."""
+
+
+@pytest.mark.parametrize("refusal", [pytest.param(one, id=f"{one.file}: {one.task}") for one in refusals()])
+def test_a_roles_sentence_is_on_the_page(refusal: Refusal) -> None:
+    quoted = [parts for parts in TELLING if all(part.strip() in refusal.sentence for part in parts)]
+    assert quoted, f"no row of docs/mistakes.md quotes it: {refusal.sentence}"
+
+
+def test_the_roles_sentences_are_found() -> None:
+    assert len(list(refusals())) > ENOUGH
 
 
 @functools.cache
