@@ -166,6 +166,11 @@ def test_the_service_gets_its_secrets_as_credentials(files: dict[str, dict[str, 
     }
 
 
+def test_the_role_copies_what_the_program_asks() -> None:
+    variables = yaml.safe_load((ROOT / "roles/digest/vars/main.yml").read_text(encoding="utf-8"))
+    assert variables["_digest_names"] == list(NAMES)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_question_is_copied_and_asked_as_the_dashboards_ask_it(name: str) -> None:
     query = (ROOT / f"grafana/sql/{name}.sql").read_text(encoding="utf-8")
