@@ -7,13 +7,13 @@ PYTHON := .venv/bin/python
 STAMPS := build/stamps
 UV := build/uv/bin/uv
 UV_VERSION := 0.13.9
-export PYTHONPATH := $(CURDIR)/bridge/src:$(CURDIR)/tests
+export PYTHONPATH := $(CURDIR)/bridge/src:$(CURDIR)/tests:$(CURDIR)/grafana
 
 # What a Debian with git and make lacks: for Ansible, for the machines of the demo, and besides for the tests.
 ANSIBLE_PACKAGES := python3 python3-venv openssh-client sshpass ca-certificates
 DEMO_PACKAGES := $(ANSIBLE_PACKAGES) \
 	podman netavark runc iptables nftables debootstrap debian-archive-keyring
-TEST_PACKAGES := mariadb-server-core mariadb-client-core mosquitto erlang-base shellcheck g++ cmake doctest-dev \
+TEST_PACKAGES := mariadb-server galera-4 rsync mosquitto erlang-base shellcheck g++ cmake doctest-dev \
 	gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
 
 DURATION ?=
@@ -91,7 +91,7 @@ bench: setup-test  ## figures beside the document's own way; SCALE=small, month,
 
 .PHONY: dashboards
 dashboards: setup  ## the dashboards of grafana/dashboards made anew from their queries and texts
-	@PYTHONPATH=grafana $(PYTHON) -m ecms_dashboards
+	@$(PYTHON) -m ecms_dashboards
 
 .PHONY: lock
 lock: setup $(UV)  ## lock the Python packages again, at their newest allowed versions

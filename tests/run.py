@@ -228,7 +228,7 @@ def count(report: Path) -> tuple[int, int, int]:
 def environment() -> dict[str, str]:
     """Return the environment of every check: our packages and tools first, output as it comes."""
     path = f"{_BIN}:{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
-    packages = f"{REPOSITORY / 'bridge/src'}:{REPOSITORY / 'tests'}"
+    packages = ":".join(str(REPOSITORY / part) for part in ("bridge/src", "tests", "grafana"))
     plain = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PY_COLORS": "0", "PYTHONUNBUFFERED": "1"}
     return {**os.environ, **plain, "PATH": path, "PYTHONPATH": packages}
 

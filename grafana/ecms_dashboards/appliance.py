@@ -5,6 +5,7 @@ from __future__ import annotations
 from ecms_dashboards.dashboard import Dashboard, Row, choice
 from ecms_dashboards.panels import (
     Column,
+    coverage,
     heat_table,
     lines,
     money,
@@ -58,6 +59,7 @@ APPLIANCE = Dashboard(
     (
         _NUMBERS,
         Row((lines("appliance.watt", "watt", [target("appliance_watt", series=True)], custom={"fillOpacity": 20}),)),
+        Row((coverage("appliance.coverage", "percent", [target("appliance_coverage", series=True)], height=4),)),
         Row(
             (
                 heat_table("appliance.week", "watt", "appliance_week", width=11, height=27),

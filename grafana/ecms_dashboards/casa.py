@@ -6,7 +6,6 @@ from ecms_dashboards.dashboard import Dashboard, Row
 from ecms_dashboards.panels import (
     BAD,
     BY_NAME,
-    COVERAGE_STEPS,
     GOOD,
     WARNING,
     Column,
@@ -14,16 +13,17 @@ from ecms_dashboards.panels import (
     bar_gauge,
     bars,
     by_name,
-    colored,
     coverage,
     gauge,
     lines,
+    measured,
     measured_newest_first,
     money,
     number,
     power_marks,
     renamed,
     rows_to_fields,
+    shown,
     table,
     target,
 )
@@ -85,23 +85,36 @@ _PERIODS = Row(
             [target("periods")],
             width=10,
             height=6,
-            transformations=rows_to_fields("period", "wh", "wh_before", "cost", "cost_before"),
+            transformations=rows_to_fields(
+                "period",
+                "wh",
+                "coverage_percent",
+                "cost",
+                "wh_before",
+                "coverage_before_percent",
+                "cost_before",
+                color="colour",
+            ),
             defaults={"decimals": 1},
+            color_mode="value",
             overrides=[renamed("day", "period.day"), renamed("week", "period.week"), renamed("month", "period.month")],
         ),
         table(
             "casa.compared",
             [target("periods"), _MARKS],
             (
-                Column("period", width=130, words=("day", "week", "month")),
-                Column("wh", "watth", 1),
-                Column("wh_before", "watth", 1),
+                Column("period", width=135, words=("day", "week", "month")),
+                Column("wh", "watth", 1, 90),
+                measured(width=90),
                 Column("cost", decimals=2),
+                Column("wh_before", "watth", 1, 90),
+                measured("coverage_before_percent", 130),
                 Column("cost_before", decimals=2),
             ),
             width=14,
             height=6,
-            transformations=money("B", "cost.*"),
+            transformations=money("B", "cost.*")
+            + shown("period", "wh", "coverage_percent", "cost", "wh_before", "coverage_before_percent", "cost_before"),
         ),
     ),
 )
@@ -155,13 +168,23 @@ _ENERGY = (
                         "mean_wh", "watth", 1, properties={"custom.cellOptions": {"type": "gauge", "mode": "basic"}}
                     ),
                     Column("days", "short", 0, 80),
-                    Column("coverage_percent", "percent", 0, 110, colored(*COVERAGE_STEPS)),
+                    measured(),
                 ),
                 width=12,
                 height=10,
                 defaults={"min": 0},
             ),
         ),
+    ),
+    Row(
+        (
+            coverage(
+                "casa.weekly_coverage",
+                "percent",
+                [target("weekly_coverage", series=True)],
+                always="now-4w/w",
+            ),
+        )
     ),
 )
 
@@ -182,8 +205,9 @@ _COST = (
                 "casa.months",
                 [target("cost_by_month"), _MARKS],
                 (
-                    Column("month", width=100),
+                    Column("month", width=90),
                     Column("wh", "watth", 1),
+                    measured(width=90),
                     Column("cost", decimals=2),
                     Column("fixed_cost", decimals=2),
                 ),
@@ -200,7 +224,7 @@ _COST = (
             table(
                 "casa.by_appliance",
                 [target("cost_by_appliance"), _MARKS],
-                (Column("appliance"), Column("wh", "watth", 1), Column("cost", decimals=2)),
+                (Column("appliance"), Column("wh", "watth", 1), measured(), Column("cost", decimals=2)),
                 width=14,
                 height=9,
                 transformations=money("B", "cost"),
@@ -208,7 +232,7 @@ _COST = (
             table(
                 "casa.by_band",
                 [target("cost_by_band"), _MARKS],
-                (Column("band"), Column("wh", "watth", 1), Column("cost", decimals=2)),
+                (Column("band"), Column("wh", "watth", 1), measured(), Column("cost", decimals=2)),
                 width=10,
                 height=9,
                 transformations=money("B", "cost"),

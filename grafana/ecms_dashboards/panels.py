@@ -54,8 +54,8 @@ def reduced(fields: str = "") -> Json:
     return {"calcs": ["lastNotNull"], "fields": fields, "values": False}
 
 
-def rows_to_fields(name: str, value: str, *others: str) -> list[Json]:
-    """Return the transformations that make a field of each row, so that it has its name's colour."""
+def rows_to_fields(name: str, value: str, *others: str, color: str = "") -> list[Json]:
+    """Return the transformations that make a field of each row, of its name's colour or of that in a column."""
     return [
         {
             "id": "organize",
@@ -67,6 +67,7 @@ def rows_to_fields(name: str, value: str, *others: str) -> list[Json]:
                 "mappings": [
                     {"fieldName": name, "handlerKey": "field.name"},
                     {"fieldName": value, "handlerKey": "field.value"},
+                    *([{"fieldName": color, "handlerKey": "color"}] if color else []),
                 ],
             },
         },
@@ -464,8 +465,8 @@ def table(key: str, targets: list[Json], columns: tuple[Column, ...], *, width: 
     )
 
 
-def coverage(key: str, unit: str, targets: list[Json], *, width: int = 24, height: int = 7) -> Panel:
-    """Return a band for each appliance, coloured by the % of each day for which it was measured."""
+def coverage(key: str, unit: str, targets: list[Json], *, width: int = 24, height: int = 7, always: str = "") -> Panel:
+    """Return a band for each appliance, coloured by the % of each day or week for which it was measured."""
     return Panel(
         key,
         "state-timeline",
@@ -483,7 +484,13 @@ def coverage(key: str, unit: str, targets: list[Json], *, width: int = 24, heigh
         },
         custom={"lineWidth": 0, "fillOpacity": 80},
         defaults={"thresholds": thresholds(*COVERAGE_STEPS), "decimals": 1, "min": 0, "max": 100},
+        always=always,
     )
+
+
+def measured(name: str = "coverage_percent", width: int = 100) -> Column:
+    """Return the column that says how much of the time was measured for the Wh beside it."""
+    return Column(name, "percent", 0, width, colored(*COVERAGE_STEPS))
 
 
 _WEEK = tuple("0123456")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from pathlib import Path
 
 GRAFANA = Path(__file__).resolve().parents[1]
@@ -10,14 +12,22 @@ QUERIES = GRAFANA / "sql"
 TRANSLATIONS = Path(__file__).parent / "translations"
 
 
+_INCLUDE = re.compile(r"^( *)-- include (\S+)$", re.MULTILINE)
+
+
 def query(name: str) -> str:
-    """Return the query of that name, as the file has it.
+    """Return the query of that name: what the file has, with the files that it includes in their places.
 
     Raises:
-        FileNotFoundError: there is no such file in grafana/sql.
+        FileNotFoundError: there is no such file in grafana/sql, or one that it includes.
 
     """
-    return (QUERIES / f"{name}.sql").read_text("utf-8").rstrip("\n")
+    return _INCLUDE.sub(_part, (QUERIES / f"{name}.sql").read_text("utf-8").rstrip("\n"))
+
+
+def _part(found: re.Match[str]) -> str:
+    lines = (QUERIES / f"{found[2]}.sql").read_text("utf-8").rstrip("\n").splitlines()
+    return textwrap.indent("\n".join(line for line in lines if not line.startswith("--")), found[1])
 
 
 def languages() -> list[str]:

@@ -11,15 +11,12 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from database.fixtures import PASSWORD, Home
+from ecms_dashboards import sources
 from grafana.macros import expand
-from role_plugins import ROOT
 
-FOLDER = ROOT / "grafana/sql"
+FOLDER = sources.QUERIES
+text = sources.query
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sql"))
-
-
-def text(name: str) -> str:
-    return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,15 @@ class Grafana:
             if document.get("apiVersion") != 1:
                 raise RefusedError(500, f"a file of {kind} has no apiVersion")
             getattr(self, f"_{kind}")(document)
+        if kind == "dashboards":
+            self._remove_orphans([one for document in documents for one in document.get("providers", [])])
         self.save()
+
+    def _remove_orphans(self, providers: list[dict[str, Any]]) -> None:
+        """Seen of Grafana 12.3: dashboards of a provider that no file names any more are deleted."""
+        names = {"", *(provider["name"] for provider in providers)}
+        for org, kept in self.state["dashboards"].items():
+            self.state["dashboards"][org] = {uid: one for uid, one in kept.items() if one["provider"] in names}
 
     def _org(self, entry: dict[str, Any]) -> str:
         number = str(entry.get("orgId", 1))
@@ -155,7 +163,11 @@ class Grafana:
             if not path.is_dir():
                 raise RefusedError(500, f"{path} is no directory")
             found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(path.glob("**/*.json"))]
-            self.state["dashboards"][org] = [one["uid"] for one in found]
+            kept = self.state["dashboards"].get(org, {})
+            kept = {uid: one for uid, one in kept.items() if one["provider"] != provider["name"]}
+            self.state["dashboards"][org] = kept
+            for one in found:
+                kept[one["uid"]] = {"document": one, "provider": provider["name"]}
 
     def _alerting(self, document: dict[str, Any]) -> None:
         self._contact_points(document)
@@ -386,6 +398,62 @@ def _change_preferences(request: Request) -> Any:
     return {"message": "Preferences updated"}
 
 
+@route("GET", "/api/search")
+def _search(request: Request) -> Any:
+    found = request.state["dashboards"].get(request.org, {})
+    return [{"uid": uid, "title": one["document"]["title"], "type": "dash-db"} for uid, one in found.items()]
+
+
+@route("GET", "/api/dashboards/uid/([^/]+)")
+def _dashboard(request: Request) -> Any:
+    found = request.state["dashboards"].get(request.org, {}).get(request.parts[0])
+    if found is None:
+        raise RefusedError(404, "Dashboard not found")
+    return {"dashboard": found["document"], "meta": {"provisioned": bool(found["provider"])}}
+
+
+@route("POST", "/api/dashboards/db")
+def _save_dashboard(request: Request) -> Any:
+    return _save(request, request.body["dashboard"], overwrite=request.body.get("overwrite", False))
+
+
+@route("POST", "/api/dashboards/import")
+def _import_dashboard(request: Request) -> Any:
+    values = {one["name"]: one["value"] for one in request.body["inputs"]}
+    for asked in request.body["dashboard"].get("__inputs", []):
+        if asked["name"] not in values:
+            raise RefusedError(400, f"dashboard import failed: missing dashboard input variable {asked['name']}")
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, str):
+            return re.sub(r"\$\{(\w+)\}", lambda m: values.get(m[1], m[0]), value)
+        if isinstance(value, list):
+            return [filled(one) for one in value]
+        return {key: filled(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+    own = {"__inputs", "__elements", "__requires"}
+    document = {key: value for key, value in request.body["dashboard"].items() if key not in own}
+    return _save(request, filled(document), overwrite=request.body.get("overwrite", False))
+
+
+def _save(request: Request, document: dict[str, Any], *, overwrite: bool) -> Any:
+    role = next(one["role"] for one in request.state["members"] if _is_member(one, request))
+    if role == "Viewer":
+        raise RefusedError(403, "Permissions needed: dashboards:write")
+    kept = request.state["dashboards"].setdefault(request.org, {})
+    uid = document.get("uid") or f"made-{len(kept) + 1}"
+    if uid in kept and kept[uid]["provider"]:
+        raise RefusedError(400, "Cannot save provisioned dashboard")
+    if uid in kept and not overwrite:
+        raise RefusedError(412, "A dashboard with the same uid already exists")
+    kept[uid] = {"document": {**document, "uid": uid}, "provider": ""}
+    return {"uid": uid, "status": "success", "imported": True}
+
+
+def _is_member(one: dict[str, Any], request: Request) -> bool:
+    return bool(one["userId"] == request.user["id"] and str(one["orgId"]) == request.org)
+
+
 @route("POST", "/api/admin/provisioning/(datasources|dashboards|alerting)/reload")
 def _reload(request: Request) -> Any:
     request.admin()
@@ -463,11 +531,11 @@ class Handler(BaseHTTPRequestHandler):
         user = self._user()
         if user is None:
             raise RefusedError(401, "Invalid username or password")
-        org = self.headers.get("X-Grafana-Org-Id") or "1"
+        own = [str(one["orgId"]) for one in self.grafana.state["members"] if one["userId"] == user["id"]]
+        org = self.headers.get("X-Grafana-Org-Id") or (own[0] if own else "1")
         if org not in self.grafana.state["orgs"]:
             raise RefusedError(404, "organization not found")
-        own = [str(one["orgId"]) for one in self.grafana.state["members"] if one["userId"] == user["id"]]
-        if "X-Grafana-Org-Id" in self.headers and org not in own:
+        if org not in own:
             raise RefusedError(401, "not a member of this organization")
         request = Request(self.grafana, user, org, body, {key: values[0] for key, values in parse_qs(query).items()})
         for method, pattern, function in ROUTES:

@@ -337,11 +337,44 @@ def dashboard_providers(households: Sequence[Facts], org_ids: Mapping[str, int],
                 "allowUiUpdates": False,
                 # A run of the playbook says when there is something new.
                 "updateIntervalSeconds": 86400,
-                "options": {"path": f"{directory}/{household['language']}"},
+                "options": {"path": f"{directory}/{household['slug']}"},
             }
             for household in households
         ],
     }
+
+
+def provisioning_files(
+    households: Sequence[Facts],
+    org_ids: Mapping[str, int],
+    directories: Mapping[str, str],
+    database: Mapping[str, str],
+) -> list[Document]:
+    """Return path and document of each household's provisioning files.
+
+    Each household has files of its own: Grafana deletes the dashboards of a provider that no file names any more, so
+    a run for some households must not take away what names the others'. ``directories`` holds those of ``secrets``
+    and ``dashboards``, ``database`` is what ``data_sources`` takes.
+    """
+    files: list[Document] = []
+    for household in households:
+        slug, one = str(household["slug"]), [household]
+        files += [
+            {
+                "path": f"datasources/ecms-{slug}.yaml",
+                "document": data_sources(one, org_ids, directories["secrets"], database),
+            },
+            {
+                "path": f"dashboards/ecms-{slug}.yaml",
+                "document": dashboard_providers(one, org_ids, directories["dashboards"]),
+            },
+            {
+                "path": f"alerting/ecms-{slug}-contacts.yaml",
+                "document": contact_points(one, org_ids, directories["secrets"]),
+            },
+            {"path": f"alerting/ecms-{slug}-rules.yaml", "document": alert_rules(one, org_ids)},
+        ]
+    return files
 
 
 def organisations(households: Sequence[Facts]) -> list[Document]:
@@ -555,11 +588,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
-            "ecms_grafana_alert_rules": alert_rules,
-            "ecms_grafana_contact_points": contact_points,
+            "ecms_grafana_provisioning_files": provisioning_files,
             "ecms_grafana_removals": removals,
-            "ecms_grafana_data_sources": data_sources,
-            "ecms_grafana_dashboard_providers": dashboard_providers,
             "ecms_grafana_organisations": organisations,
             "ecms_grafana_preferences": preferences,
             "ecms_grafana_repeated": repeated,

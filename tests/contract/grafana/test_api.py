@@ -23,6 +23,7 @@ from role_plugins import ROOT, load
 
 module: Any = load("roles/grafana/library/grafana_organisations.py")
 grafana: Any = load("roles/grafana/filter_plugins/ecms_grafana.py")
+handed: Any = load("roles/grafana/filter_plugins/ecms_grafana_dashboards.py")
 
 ADMIN = "The-admins-own-word-17"
 ANNA = {"login": "anna", "name": "Anna", "role": "Viewer", "password": "annas-word-of-20-char"}
@@ -185,26 +186,33 @@ def facts(**changes: Any) -> Any:
     return household(**changes) | {"secrets": SECRETS}
 
 
-def provision(stand_in: StandIn, home: Any) -> None:
-    ids = stand_in.keep(*grafana.organisations([home])).ids
-    for secret in grafana.secret_files([home]):
+def provision(stand_in: StandIn, *homes: Any) -> dict[str, int]:
+    ids: dict[str, int] = stand_in.keep(*grafana.organisations(homes)).ids
+    for secret in grafana.secret_files(homes):
         path = stand_in.secrets / secret["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(secret["value"] + "\n", encoding="utf-8")
-    place = {"url": "/run/mysqld/mysqld.sock", "tls_ca": ""}
-    stand_in.write("datasources/ecms.yaml", grafana.data_sources([home], ids, str(stand_in.secrets), place))
-    stand_in.write("alerting/a.yaml", grafana.contact_points([home], ids, str(stand_in.secrets)))
-    stand_in.write("alerting/b.yaml", grafana.alert_rules([home], ids))
+    for one in handed.dashboards(homes, str(ROOT / "grafana/dashboards")):
+        path = stand_in.directory / "dashboards" / one["slug"] / one["name"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(one["text"], encoding="utf-8")
+    places = {"secrets": str(stand_in.secrets), "dashboards": str(stand_in.directory / "dashboards")}
+    database = {"url": "/run/mysqld/mysqld.sock", "tls_ca": ""}
+    for file in grafana.provisioning_files(homes, ids, places, database):
+        stand_in.write(file["path"], file["document"])
     api = stand_in.api()
-    while api.ask("GET", "/api/v1/provisioning/contact-points", organisation=ids["mario_rossi"])[0] == 500:
-        assert stand_in.state()["without_alertmanager"]["2"] < 2
-    answers = [
-        {"json": api.must("GET", f"/api/v1/provisioning/{kind}", organisation=ids["mario_rossi"])}
+    numbers = [ids[home["slug"]] for home in homes]
+    for number in numbers:
+        while api.ask("GET", "/api/v1/provisioning/contact-points", organisation=number)[0] == 500:
+            assert stand_in.state()["without_alertmanager"][str(number)] < 2
+    rules, points = (
+        [{"json": api.must("GET", f"/api/v1/provisioning/{kind}", organisation=number)} for number in numbers]
         for kind in ("alert-rules", "contact-points")
-    ]
-    stand_in.write("alerting/c.yaml", grafana.removals([home], ids, answers[:1], answers[1:]))
-    for kind in ("datasources", "alerting"):
+    )
+    stand_in.write("alerting/ecms-removed.yaml", grafana.removals(homes, ids, rules, points))
+    for kind in ("datasources", "dashboards", "alerting"):
         api.must("POST", f"/api/admin/provisioning/{kind}/reload")
+    return ids
 
 
 def test_sources_rules_and_receivers_are_read_for_the_household_only(stand_in: StandIn) -> None:
@@ -229,7 +237,7 @@ def test_sources_rules_and_receivers_are_read_for_the_household_only(stand_in: S
 def test_no_file_holds_a_secret(stand_in: StandIn) -> None:
     provision(stand_in, facts(ecms_notify=WAYS))
     texts = [path.read_text(encoding="utf-8") for path in stand_in.provisioning.rglob("*.yaml")]
-    assert len(texts) == 4
+    assert len(texts) == 5
     assert [secret for secret in SECRETS.values() for text in texts if secret in text] == []
 
 
@@ -259,6 +267,66 @@ def test_a_name_is_shown_as_it_was_written(stand_in: StandIn) -> None:
     rule = next(one for one in stand_in.state()["rules"]["2"].values() if one["title"].startswith("costa"))
     assert rule["title"] == name
     assert rule["annotations"]["summary"].startswith('forno $x {{ "{{" }} y {{ "}}" }}: ')
+
+
+BRUNO = {"login": "bruno", "name": "", "role": "Editor"}
+
+
+def other_home() -> Any:
+    secrets = {
+        "database_grafana_anna_bianchi": "reads-only-anna-bianchi",
+        "grafana_user_bruno": "brunos-word-of-20-char",
+    }
+    changed = household(
+        ecms_household_name="Anna Bianchi", ecms_grafana_users=[BRUNO], ecms_language="en", ecms_notify=WAYS[:1]
+    )
+    return changed | {"slug": "anna_bianchi", "secrets": secrets}
+
+
+def test_a_run_without_a_household_leaves_everything_of_it(stand_in: StandIn) -> None:
+    ids = provision(stand_in, facts(ecms_notify=WAYS), other_home())
+    before = stand_in.state()
+    assert set(before["dashboards"][str(ids["anna_bianchi"])]) == {"ecms-appliance", "ecms-casa", "ecms-diagnosis"}
+    provision(stand_in, facts())
+    after = stand_in.state()
+    other = str(ids["anna_bianchi"])
+    for kind in ("sources", "dashboards", "rules", "points"):
+        assert after[kind][other] == before[kind][other], kind
+
+
+def test_a_copy_outlives_provisioning_and_an_original_cannot_be_saved_over(stand_in: StandIn) -> None:
+    home = facts(ecms_grafana_users=[BRUNO]) | {"secrets": SECRETS | {"grafana_user_bruno": "brunos-word-of-20-char"}}
+    ids = provision(stand_in, home)
+    (reader,) = handed.readers([home])
+    assert reader == {"slug": "mario_rossi", "login": "bruno", "password": "brunos-word-of-20-char"}
+    api = module.Api(stand_in.url, reader["login"], reader["password"], None)
+    original = api.must("GET", "/api/dashboards/uid/ecms-casa")["dashboard"]
+    for overwrite in (False, True):
+        status, answer = api.ask("POST", "/api/dashboards/db", {"dashboard": original, "overwrite": overwrite})
+        assert (status, answer["message"]) == (400, "Cannot save provisioned dashboard")
+    own = {**original, "uid": None, "title": "Casa mia"}
+    own["panels"] = own["panels"][:3]
+    made = api.must("POST", "/api/dashboards/db", {"dashboard": own})["uid"]
+    provision(stand_in, home)
+    assert api.must("GET", f"/api/dashboards/uid/{made}")["dashboard"]["panels"] == own["panels"]
+    assert api.must("GET", "/api/dashboards/uid/ecms-casa")["dashboard"] == original
+    # What the playbook writes of it, and how it comes into another organisation.
+    found = [
+        {"item": [{"item": reader}], "json": api.must("GET", f"/api/dashboards/uid/{one['uid']}")}
+        for one in api.must("GET", "/api/search?type=dash-db&limit=5000")
+    ]
+    ((slug, name, text),) = [tuple(one.values()) for one in handed.copies(found)]
+    assert (slug, name) == ("mario_rossi", f"casa-mia-{made}.json")
+    stand_in.keep({"name": "clean", "users": [ANNA | {"role": "Editor"}]})
+    anna = module.Api(stand_in.url, "anna", ANNA["password"], None)
+    body = {"dashboard": json.loads(text), "inputs": []}
+    status, answer = anna.ask("POST", "/api/dashboards/import", body)
+    assert (status, answer["message"]) == (400, "dashboard import failed: missing dashboard input variable DS_ECMS")
+    body["inputs"] = [{"name": "DS_ECMS", "type": "datasource", "pluginId": "mysql", "value": "a-source"}]
+    uid = anna.must("POST", "/api/dashboards/import", body)["uid"]
+    assert anna.must("GET", f"/api/dashboards/uid/{uid}")["dashboard"]["panels"] == own["panels"]
+    assert ids["mario_rossi"] == 2
+    assert str(2) in stand_in.state()["dashboards"]
 
 
 def test_numbers_of_a_database_that_is_gone_are_refused(stand_in: StandIn) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from database.fixtures import Home, Users, home, mariadb, users
+from ecms_bridge.digest import questions
 from ecms_bridge.schema import grants
+from ecms_dashboards import sources
 from grafana.history import reopen
 from grafana.macros import expand
 from grafana.queries import FOLDER, NAMES, Reader, text
+from role_plugins import load
 
 __all__ = ["home", "mariadb", "users"]
 
@@ -92,23 +96,27 @@ def test_it_runs_on_an_empty_household_for_every_range(reader: Reader, name: str
 def test_what_an_empty_household_is_told(reader: Reader) -> None:
     assert reader.ask("total_now", NOW).rows == ((None,),)
     assert len(reader.ask("throughput", NOW).rows) == 7
-    assert [row[1] for row in reader.ask("periods", NOW).of("period", "wh")] == [0, 0, 0]
+    assert reader.ask("periods", NOW).of("wh", "coverage_percent", "colour") == [(0, None, "text")] * 3
     for name in ("watt", "daily_wh", "mean_daily_wh", "gaps", "boxes", "hub", "appliance_cycles", "appliance_standby"):
         assert reader.ask(name, NOW, device=2).rows == (), name
 
 
-def test_ampere_and_watt_differ_in_the_rating_only() -> None:
-    joined = """JOIN rating
-  ON rating.idDevice = point.idDevice
-  AND rating.begins <= FROM_UNIXTIME(point.t) AND rating.ends > FROM_UNIXTIME(point.t)
-"""
-    watt = text("watt")
-    assert joined in watt
-    assert watt.replace(joined, "").replace("point.ampere * rating.w_per_a", "point.ampere").replace(
-        "W of", "A of"
-    ) == (text("ampere"))
-    of_one = text("appliance_watt").replace("W of one appliance", "W of each appliance")
-    assert of_one.replace(" AND idDevice = ${device}", "") == watt
+def test_what_several_queries_share_is_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ampere", "watt", "appliance_watt"):
+        assert "-- include parts/steps" in (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+        assert "FROM rollup_15" in text(name)
+        assert "include" not in text(name)
+    monkeypatch.setattr(sources, "QUERIES", tmp_path)
+    (tmp_path / "whole.sql").write_text("-- All.\nSELECT x\nFROM (\n  -- include part\n) AS y\n", "utf-8")
+    with pytest.raises(FileNotFoundError, match=r"part\.sql"):
+        text("whole")
+    (tmp_path / "part.sql").write_text("-- Of it.\nSELECT 1 AS x\n  FROM z\n", "utf-8")
+    assert text("whole") == "-- All.\nSELECT x\nFROM (\n  SELECT 1 AS x\n    FROM z\n) AS y"
+
+
+@pytest.mark.parametrize("name", [*questions.NAMES, *load("roles/grafana/filter_plugins/ecms_grafana.py").SHARED])
+def test_what_the_digest_and_the_alerts_read_as_a_file_includes_nothing(name: str) -> None:
+    assert text(name) == (FOLDER / f"{name}.sql").read_text(encoding="utf-8").rstrip("\n")
 
 
 def plan(home: Home, name: str, seconds: int) -> list[dict[str, Any]]:

@@ -306,6 +306,53 @@ class TestPeriods:
             ),
         ]
 
+    def test_what_was_not_measured_is_told(self, home: Home, reader: Reader) -> None:
+        """Of two appliances one is off since 6 today, yesterday until 6; both came on Monday at 12."""
+        monday = at("2024-06-10 00:00")
+        store(
+            home,
+            steady(WASHER_BOX, WASHER, 1.0, monday + 12 * HOUR, NOON, 30),
+            steady(FRIDGE_BOX, FRIDGE, 1.0, monday + 12 * HOUR, monday + DAY, 30),
+            steady(FRIDGE_BOX, FRIDGE, 1.0, monday + DAY + 6 * HOUR, MIDNIGHT + 6 * HOUR, 30),
+        )
+        home.rows("UPDATE box SET first_seen = FROM_UNIXTIME(%s)", monday + 12 * HOUR)
+        reopen(home, NOON)
+        found = reader.ask("periods", NOON)
+        # Today 18 of 24 appliance hours, yesterday until noon the same, since Monday 18 + 42 + 24 of 24 + 48 + 48; the
+        # week and the month before no box was there.
+        assert found.of("coverage_percent", "coverage_before_percent", "colour") == [
+            (pytest.approx(75, abs=0.1), pytest.approx(75, abs=0.1), "orange"),
+            (pytest.approx(100 * 84 / 120, abs=0.1), None, "orange"),
+            (pytest.approx(100 * 84 / 120, abs=0.1), None, "orange"),
+        ]
+        begin = monday
+        assert reader.ask("cost_by_month", NOON, begin, NOON).of("month", "coverage_percent") == [
+            ("2024-06", pytest.approx(70, abs=0.1))
+        ]
+        by_appliance = reader.ask("cost_by_appliance", NOON, begin, NOON).by("appliance", "coverage_percent")
+        assert by_appliance == {
+            "lavatrice": pytest.approx(100 * 48 / 60, abs=0.1),
+            "frigorifero": pytest.approx(100 * 36 / 60, abs=0.1),
+        }
+        assert reader.ask("cost_by_band", NOON, begin, NOON).of("coverage_percent") == [(pytest.approx(70, abs=0.1),)]
+        weeks = reader.ask("weekly_coverage", NOON, begin, NOON).series()
+        assert weeks == {
+            "lavatrice": [(monday, pytest.approx(75, abs=0.1))],
+            "frigorifero": [(monday, pytest.approx(100 * 30 / 48, abs=0.1))],
+        }
+        one = reader.ask("appliance_coverage", NOON, begin, NOON, device=FRIDGE).series()
+        assert one == {"frigorifero": reader.ask("daily_coverage", NOON, begin, NOON).series()["frigorifero"]}
+
+    def test_less_than_half_is_red_and_two_boxes_of_one_appliance_count_once(self, home: Home, reader: Reader) -> None:
+        store(
+            home,
+            steady(FRIDGE_BOX, FRIDGE, 1.0, MIDNIGHT - DAY, MIDNIGHT + 5 * HOUR, 30),
+            steady(OTHER_BOX, FRIDGE, 1.0, MIDNIGHT - DAY, MIDNIGHT + 5 * HOUR, 30),
+        )
+        reopen(home, NOON)
+        day = reader.ask("periods", NOON).of("coverage_percent", "coverage_before_percent", "colour")[0]
+        assert day == (pytest.approx(100 * 5 / 12, abs=0.3), pytest.approx(100, abs=0.3), "red")
+
     def test_a_long_month_is_compared_with_all_of_the_shorter_one(self, home: Home, reader: Reader) -> None:
         now = at("2024-03-30 12:00")
         store(home, steady(FRIDGE_BOX, FRIDGE, 1.0, at("2024-02-01 00:00"), at("2024-03-03 00:00"), 30))

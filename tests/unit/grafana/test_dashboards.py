@@ -94,6 +94,7 @@ def test_a_mistake_is_found(place: tuple[str | int, ...], value: object, expecte
 @every_file
 def test_every_query_is_one_of_the_files(path: Path) -> None:
     known = {query(file.stem) for file in QUERIES.glob("*.sql")}
+    assert not [one for one in known if "-- include" in one]
     document = read(path)
     asked = [one["rawSql"] for panel in panels(document) for one in panel["targets"]]
     asked += [one["query"] for one in document["templating"]["list"] if one["type"] == "query"]
@@ -236,6 +237,19 @@ def test_incomplete_days_are_marked() -> None:
     (panel,) = [one for one in panels(casa) if one["targets"][0]["rawSql"] == query("daily_coverage")]
     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert [(one["value"], one["color"]) for one in steps] == [(None, "red"), (50, "orange"), (95, "green")]
+    assert "coverage_percent < 50 THEN 'red' WHEN coverage_percent < 95 THEN 'orange'" in query("periods")
+
+
+def test_every_wh_and_cost_of_a_table_has_its_measured_share_beside_it() -> None:
+    # A run that was not measured whole ends where its readings do; standby is a mean of what was measured.
+    rated = {query(name) for name in ("appliance_cycles", "appliance_standby")}
+    for path in FILES:
+        for panel in panels(read(path)):
+            sql = panel["targets"][0]["rawSql"]
+            if sql in rated or not re.search(r"\b(wh|mean_wh|cost)\b", sql):
+                continue
+            if panel["type"] == "table":
+                assert {one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]} >= {"coverage_percent"}
 
 
 @pytest.mark.parametrize(
