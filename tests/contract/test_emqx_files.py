@@ -17,6 +17,8 @@ from emqx.role import SECRETS, household, play
 from notrun import not_run
 from role_plugins import ROOT
 
+CLUSTER_CONF = 'node.cookie = "the cookie of all"\n'
+BROKERS = ["one", "two", "three"]
 SECRETS_CONF = 'node.cookie = "a cookie"\ndashboard.default_password = "unknown"\n'
 TEMPLATES = ("emqx.conf", "acl.conf", "emqx.service")
 CASES: dict[str, dict[str, Any]] = {
@@ -25,9 +27,24 @@ CASES: dict[str, dict[str, Any]] = {
         "emqx_tls": False,
         "emqx_plain_port": 11883,
         "emqx_api_port": 28083,
-        "emqx_clustered": True,
         "emqx_allowed_networks": ["192.168.1.0/24", "fd00::/8"],
         "emqx_households": [household("a_b"), household("acb")],
+    },
+    **{
+        name: {
+            "ansible_host": f"10.0.0.{number}",
+            "emqx_cluster_hosts": BROKERS,
+            "emqx_cluster_cookie": "C" * 40,
+            "emqx_allowed_networks": ["192.168.1.0/24"],
+        }
+        for number, name in enumerate(BROKERS, start=1)
+    },
+    # By another network than the one by which it is provisioned, and found by name.
+    "by-name": {
+        "emqx_cluster_hosts": ["by-name", "two"],
+        "emqx_cluster_address": "172.16.0.4",
+        "emqx_cluster_cookie": "C" * 40,
+        "emqx_cluster_dns": "brokers.example.org",
     },
     "tls-elsewhere": {"emqx_tls_port": 8884, "emqx_tls_address": "192.168.1.2"},
 }
@@ -39,6 +56,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
     rendered = ", ".join(
         f"'{name}': lookup('ansible.builtin.template', '{ROOT}/roles/emqx/templates/{name}.j2')" for name in TEMPLATES
     )
+    rendered += (
+        ", 'vm.args': _emqx_interface, 'keeps_users': _emqx_keeps_users, 'wanted': _emqx_wanted_nodes | join(' ')"
+    )
     task = {"ansible.builtin.set_fact": {"_dumped": f"{{{{ {{{rendered}}} | dump(dump_to) }}}}"}}
     found: dict[str, dict[str, str]] = play(tmp_path_factory.mktemp("files"), CASES, [task])
     return found
@@ -47,12 +67,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def config(files: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what a HOCON parser reads, with the file of secrets that the role makes on the host."""
-    secrets = tmp_path_factory.mktemp("secrets") / "secrets.conf"
-    secrets.write_text(SECRETS_CONF)
+    directory = tmp_path_factory.mktemp("secrets")
+    (directory / "secrets.conf").write_text(SECRETS_CONF)
+    (directory / "cluster.conf").write_text(CLUSTER_CONF)
     read = {}
     for name, texts in files.items():
         assert texts["emqx.conf"].count('include "/etc/emqx/ecms/secrets.conf"') == 1
-        read[name] = ConfigFactory.parse_string(texts["emqx.conf"].replace("/etc/emqx/ecms/secrets.conf", str(secrets)))
+        text = re.sub(r'^include "/etc/emqx/ecms/', f'include "{directory}/', texts["emqx.conf"], flags=re.MULTILINE)
+        read[name] = ConfigFactory.parse_string(text)
     return read
 
 
@@ -67,7 +89,6 @@ def test_nothing_but_tls_and_loopback_listens(config: dict[str, Any]) -> None:
     assert config["other"]["listeners.tcp.default.bind"] == "127.0.0.1:11883"
     assert config["other"]["listeners.ssl.default"] == {"enable": False}
     assert config["other"]["dashboard.listeners.http.bind"] == "127.0.0.1:28083"
-    assert config["other"]["rpc.listen_address"] == "0.0.0.0"
     assert config["tls-elsewhere"]["listeners.ssl.default.bind"] == "192.168.1.2:8884"
 
 
@@ -133,12 +154,46 @@ def test_telemetry_is_off_and_the_log_goes_to_the_journal(config: dict[str, Any]
 
 def test_no_file_holds_a_secret(files: dict[str, dict[str, str]]) -> None:
     secrets = [*SECRETS.values(), *household("a_b")["secrets"].values()]
-    texts = [text for case in files.values() for text in case.values()]
+    secrets.append("C" * 40)
+    texts = [str(text) for case in files.values() for text in case.values()]
     assert not [secret for secret in secrets for text in texts if secret in text]
 
 
 def test_households_come_and_go_without_a_change_of_the_rules(files: dict[str, dict[str, str]]) -> None:
     assert files["other"]["acl.conf"] == files["usual"]["acl.conf"]
+
+
+def test_several_brokers_are_one_cluster(config: dict[str, Any], files: dict[str, dict[str, str]]) -> None:
+    nodes = [f"emqx@10.0.0.{number}" for number in (1, 2, 3)]
+    for name, node in zip(BROKERS, nodes, strict=True):
+        found = config[name]
+        assert (found["node.name"], found["node.cookie"]) == (node, "the cookie of all")
+        assert (found["cluster.discovery_strategy"], found["cluster.static.seeds"]) == ("static", nodes)
+        assert (found["rpc.listen_address"], found["rpc.insecure_fallback"]) == (node.partition("@")[2], False)
+        assert found["listeners.tcp.default.bind"] == "127.0.0.1:1883"
+        assert found["dashboard.listeners.http.bind"] == "127.0.0.1:18083"
+        assert files[name]["wanted"].split() == nodes
+        assert "IPAddressAllow=localhost 192.168.1.0/24 10.0.0.1 10.0.0.2 10.0.0.3\n" in files[name]["emqx.service"]
+    assert [bool(files[name]["keeps_users"]) for name in BROKERS] == [True, False, False]
+
+
+def test_brokers_may_find_each_other_by_name(config: dict[str, Any]) -> None:
+    found = config["by-name"]
+    assert found["node.name"] == "emqx@172.16.0.4"
+    assert found["cluster.discovery_strategy"] == "dns"
+    assert found["cluster.dns"] == {"name": "brokers.example.org", "record_type": "a"}
+
+
+def test_a_broker_by_itself_looks_for_no_other(config: dict[str, Any], files: dict[str, dict[str, str]]) -> None:
+    for name in ("usual", "other", "tls-elsewhere"):
+        assert config[name]["cluster.discovery_strategy"] == "manual"
+        assert "static" not in config[name]["cluster"]
+        assert "cluster.conf" not in files[name]["emqx.conf"]
+        assert files[name]["keeps_users"]
+
+
+def test_one_writer_gets_all_readings_of_a_household(config: dict[str, Any]) -> None:
+    assert {found["mqtt.shared_subscription_strategy"] for found in config.values()} == {"hash_topic"}
 
 
 def test_the_unit_narrows_the_network_where_that_is_wanted(files: dict[str, dict[str, str]]) -> None:
@@ -160,14 +215,12 @@ def test_systemd_understands_the_unit(files: dict[str, dict[str, str]], tmp_path
     assert not re.search(r"(Unknown|Failed to parse|Invalid|ignoring)", done.stderr), done.stderr
 
 
-def test_erlang_takes_the_arguments(tmp_path: Path) -> None:
-    """The line that the role adds to vm.args makes Erlang listen on its own host only."""
+@pytest.mark.parametrize(("name", "address"), [("usual", "127,0,0,1"), ("two", "10,0,0,2")])
+def test_erlang_takes_the_arguments(name: str, address: str, files: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    """The line that the role adds to vm.args makes Erlang listen for its own host or its cluster only."""
     if shutil.which("erl") is None:
         not_run("Erlang is not installed: make setup-test installs it")
-    tasks = (ROOT / "roles/emqx/tasks/files.yml").read_text()
-    line = re.search(r"^    line: (-kernel inet_dist_use_interface .+)$", tasks, re.MULTILINE)
-    assert line is not None
-    (tmp_path / "vm.args").write_text(f"{line[1]}\n")
+    (tmp_path / "vm.args").write_text(f"{files[name]['vm.args']}\n")
     show = 'io:format("~w", [application:get_env(kernel, inet_dist_use_interface)]), halt().'
     done = subprocess.run(
         ["erl", "-noshell", "-args_file", str(tmp_path / "vm.args"), "-eval", show],
@@ -177,4 +230,4 @@ def test_erlang_takes_the_arguments(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert done.stdout == "{ok,{127,0,0,1}}", shlex.join(done.args)
+    assert done.stdout == f"{{ok,{{{address}}}}}", shlex.join(done.args)

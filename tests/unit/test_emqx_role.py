@@ -21,6 +21,7 @@ def services(**secrets: str) -> dict[str, Any]:
     return {"ecms_services": {"secrets": SECRETS | secrets, "hubs": {"broker": []}}}
 
 
+CLUSTER: dict[str, Any] = {"emqx_cluster_address": "10.0.0.1", "emqx_cluster_hosts": ["cluster", "other-node"]}
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "usual": ({}, ""),
     "all-of-it": (
@@ -57,6 +58,24 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "emqx_plain_port, emqx_tls_port and emqx_api_port are 8883, 18083, 8883, 4370, 5369: set different ports",
     ),
     "port-of-erlang": ({"emqx_api_port": 4370}, "set different ports, and neither 4370 nor 5369"),
+    "other-node": ({"emqx_cluster_address": "10.0.0.2"}, ""),
+    "cluster": (CLUSTER | {"emqx_cluster_cookie": "C" * 40}, ""),
+    "no-cookie": (
+        CLUSTER | {"emqx_cluster_hosts": ["no-cookie", "other-node"]},
+        "The cluster has no cookie of letters and digits: run site.yml, whose role household makes",
+    ),
+    "odd-cookie": (
+        CLUSTER | {"emqx_cluster_hosts": ["odd-cookie", "other-node"], "emqx_cluster_cookie": "a cookie with blanks"},
+        "The cluster has no cookie of letters and digits",
+    ),
+    "nowhere": (
+        CLUSTER | {"emqx_cluster_hosts": ["nowhere", "elsewhere"], "emqx_cluster_cookie": "C" * 40},
+        "The address at which other brokers reach elsewhere is not known in this run: set emqx_cluster_address for it",
+    ),
+    "same-address": (
+        CLUSTER | {"emqx_cluster_hosts": ["same-address", "cluster"], "emqx_cluster_cookie": "C" * 40},
+        "emqx_cluster_address of same-address is 10.0.0.1: set an address that this machine has itself and no other",
+    ),
     "twice": ({"emqx_clients": [client("a_b")]}, "emqx_clients names a user that exists already"),
     "wanted-and-absent": ({"emqx_absent": ["a_b"]}, "emqx_absent names a_b, still wanted"),
     "too-wide": ({"emqx_clients": [client("monitor", "+/+")]}, "EMQX would take '+/+' for '+/#' too"),

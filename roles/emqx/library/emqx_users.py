@@ -32,6 +32,10 @@ options:
     elements: str
     default: []
     description: Users to delete and disconnect.
+  absent_retained:
+    type: bool
+    default: false
+    description: Delete also what is retained below the names of the absent users.
   disconnect_all:
     type: bool
     default: false
@@ -160,16 +164,25 @@ class Api:
 
     def sessions(self, username: str | None = None) -> list[str]:
         """Return the client ids of a user's sessions, of all without one."""
+        return self._pages("/clients", "clientid", **({"username": username} if username is not None else {}))
+
+    def _pages(self, path: str, key: str, **query: str) -> list[str]:
         found: list[str] = []
         page = 1
         while True:
-            query = {"page": page, "limit": PAGE} | ({"username": username} if username is not None else {})
-            answer = self.call("GET", f"/clients?{urlencode(query)}") or {}
+            answer = self.call("GET", f"{path}?{urlencode({'page': page, 'limit': PAGE} | query)}") or {}
             entries = answer.get("data", [])
-            found += [entry["clientid"] for entry in entries]
+            found += [entry[key] for entry in entries]
             if len(entries) < PAGE:
                 return found
             page += 1
+
+    def retained(self, username: str) -> list[str]:
+        """Return the topics below a user's name that hold a retained message."""
+        return [topic for topic in self._pages("/mqtt/retainer/messages", "topic") if topic.startswith(f"{username}/")]
+
+    def clear(self, topic: str) -> None:
+        self.call("DELETE", f"/mqtt/retainer/message/{quote(topic, safe='')}", missing_ok=True)
 
     def disconnect(self, client_id: str) -> None:
         self.call("DELETE", f"/clients/{quote(client_id, safe='')}", missing_ok=True)
@@ -229,8 +242,18 @@ class Broker:
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
 
-    def apply(self, users: list[dict[str, str]], absent: list[str], *, disconnect_all: bool) -> None:
-        """Bring the users to the wanted state; raises EmqxError if the broker does not follow."""
+    def apply(
+        self,
+        users: list[dict[str, str]],
+        absent: list[str],
+        *,
+        disconnect_all: bool,
+        absent_retained: bool = False,
+    ) -> None:
+        """Bring the users to the wanted state; raises EmqxError if the broker does not follow.
+
+        ``absent_retained`` deletes what is retained below the names of the absent, once they are gone.
+        """
         states = [(user, self._compare(**user)) for user in users]
         new = [self._entry(**user) for user, state in states if state != "right"]
         gone = [username for username in absent if self._is_gone(username)]
@@ -246,6 +269,8 @@ class Broker:
         else:
             for username in sorted(kick):
                 self._end(self.api.sessions(username), username)
+        for username in absent if absent_retained else ():
+            self._clear(username)
         if not self.check_mode:
             self._remember(set())
 
@@ -290,6 +315,14 @@ class Broker:
             if not self.check_mode:
                 self.api.disconnect(client_id)
 
+    def _clear(self, username: str) -> None:
+        topics = self.api.retained(username)
+        if topics:
+            self.changes.append(f"retained messages of {username} deleted: {len(topics)}")
+        for topic in topics:
+            if not self.check_mode:
+                self.api.clear(topic)
+
     def _to_kick(self) -> set[str]:
         try:
             return set(self.kick_list.read_text(encoding="utf-8").split("\n")) - {""}
@@ -323,6 +356,7 @@ def main() -> None:
             "api_secret": {"type": "str", "required": True, "no_log": True},
             "users": {"type": "list", "elements": "dict", "default": [], "options": USER_SPEC},
             "absent": {"type": "list", "elements": "str", "default": []},
+            "absent_retained": {"type": "bool", "default": False},
             "disconnect_all": {"type": "bool", "default": False},
             "kick_list": {"type": "path", "required": True},
             "timeout": {"type": "int", "default": 10},
@@ -336,7 +370,12 @@ def main() -> None:
     api = Api(wanted["api_port"], wanted["api_key"], wanted["api_secret"], wanted["timeout"])
     broker = Broker(api, wanted["mqtt_port"], Path(wanted["kick_list"]), check_mode=module.check_mode)
     try:
-        broker.apply(wanted["users"], wanted["absent"], disconnect_all=wanted["disconnect_all"])
+        broker.apply(
+            wanted["users"],
+            wanted["absent"],
+            disconnect_all=wanted["disconnect_all"],
+            absent_retained=wanted["absent_retained"],
+        )
     except (EmqxError, OSError) as error:
         changed = bool(broker.changes) and not module.check_mode
         module.fail_json(msg=str(error), changed=changed, changes=broker.changes)
