@@ -44,14 +44,20 @@ class Server:
 class PrivateServer(Server):
     """A server of our own, that can be killed and started again."""
 
-    def __init__(self, *options: str, below: Path | None = None) -> None:
-        """Make its directory, ``below`` another one or where temporary files are, and its system tables."""
+    def __init__(self, *options: str, below: Path | None = None, like: PrivateServer | None = None) -> None:
+        """Make its directory, ``below`` another one or where temporary files are, and its system tables.
+
+        With ``like`` its data are those of another server, which does not run.
+        """
         # A short path: a socket's name ends at 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="ecms-mariadb-", dir=below))
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         super().__init__(DatabaseSettings("localhost", 0, str(self.directory / "socket"), "root", ""), "")
         self._run_as = [f"--user={_own_name()}"]
+        if like is not None:
+            shutil.copytree(like.directory / "data", self.directory / "data")
+            return
         try:
             subprocess.run(
                 [
@@ -69,25 +75,25 @@ class PrivateServer(Server):
             shutil.rmtree(self.directory)
             raise
 
-    def start(self) -> None:
-        """Start the server and wait until it answers."""
+    def command(self, *options: str) -> list[str]:
+        """Return the command that starts the server."""
+        return [
+            _program("mariadbd"),
+            "--no-defaults",
+            f"--datadir={self.directory / 'data'}",
+            f"--socket={self.settings.socket}",
+            f"--pid-file={self.directory / 'pid'}",
+            "--innodb-buffer-pool-size=128M",
+            "--innodb-log-file-size=32M",
+            *(self._options or ("--skip-networking",)),
+            *self._run_as,
+            *options,
+        ]
+
+    def start(self, *options: str) -> None:
+        """Start the server, with more options for this time, and wait until it answers."""
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    _program("mariadbd"),
-                    "--no-defaults",
-                    f"--datadir={self.directory / 'data'}",
-                    f"--socket={self.settings.socket}",
-                    f"--pid-file={self.directory / 'pid'}",
-                    "--innodb-buffer-pool-size=128M",
-                    "--innodb-log-file-size=32M",
-                    *(self._options or ("--skip-networking",)),
-                    *self._run_as,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self._process = subprocess.Popen(self.command(*options), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + _START_S
         while True:
             try:

@@ -45,13 +45,14 @@ port = {broker_port}
 username = "ecms-writer"
 tls_ca = "{tls_ca}"
 shared_group = "{shared_group}"
-{"".join(map(_alternative, alternatives))}
+{"".join(_alternative("mqtt", one.host, one.port, one.tls_ca) for one in alternatives)}
 [database]
 host = "{database.host}"
 port = {database.port}
 socket = "{database.socket}"
 user = "{database.user}"
 tls_ca = "{database.tls_ca}"
+{"".join(_alternative("database", node.host, node.port, node.tls_ca) for node in database.alternatives)}
 [batch]
 max_readings = 100
 max_age_s = {max_age_s}
@@ -111,8 +112,8 @@ max_age_s = {max_age_s}
         return [sys.executable, "-c", "from ecms_bridge.writer.daemon import main; main()", *options]
 
 
-def _alternative(address: MqttAddress) -> str:
-    return f'[[mqtt.alternative]]\nhost = "{address.host}"\nport = {address.port}\ntls_ca = "{address.tls_ca}"\n'
+def _alternative(section: str, host: str, port: int, tls_ca: str) -> str:
+    return f'[[{section}.alternative]]\nhost = "{host}"\nport = {port}\ntls_ca = "{tls_ca}"\n'
 
 
 @contextmanager
