@@ -85,6 +85,8 @@ def host_mistakes(
         found += machine.mistakes(given)
     if set(SERVICE_GROUPS) & set(groups):
         wanted += secrets.SERVICE_SECRETS
+    if "broker" in groups and "hub" not in groups:
+        wanted += secrets.CLUSTER_SECRETS
     if "hub" in groups and DASHBOARD in groups:
         found += digest.server_mistakes(given)
     if DASHBOARD in groups:

@@ -16,6 +16,8 @@ SERVICE_SECRETS = (
     f"database_{names.WRITER_USER}",
     f"database_{names.ADMIN_USER}",
 )
+CLUSTER_SECRETS = ("mqtt_cluster",)
+"""What a broker has that is not a hub's own, and may be one of several."""
 MIN_SECRET_LENGTH = 16
 
 _PASSWORD = re.compile(r"[!-~]+")
