@@ -30,8 +30,13 @@ options:
     description: Organisations, each with C(name), C(users) and C(preferences).
     type: list
     elements: dict
-    required: true
+    default: []
   absent_users: {description: Logins to remove from the server., type: list, elements: str, default: []}
+  absent_organisations:
+    description: Organisations to remove, with everything in them and the users who belong to no other.
+    type: list
+    elements: str
+    default: []
 author: The ECMS authors
 """
 EXAMPLES = r"""
@@ -51,6 +56,8 @@ changes: {description: What was changed or would be., type: list}
 """
 
 TIMEOUT_S = 30
+MAIN_ORGANISATION = 1
+"""What every Grafana begins with. An organisation cannot be removed by who is just in it."""
 OK, CREATED, UNAUTHORIZED, NOT_FOUND = 200, 201, 401, 404
 
 
@@ -199,6 +206,25 @@ class Keeper:
                 lambda: api.must("PATCH", "/api/org/preferences", wanted, organisation=number),
             )
 
+    def absent_organisation(self, name: str) -> None:
+        """Remove an organisation, and before it the users who belong to no other one."""
+        api = self._api
+        status, found = api.ask("GET", f"/api/orgs/name/{quote(name)}")
+        if status == UNAUTHORIZED:
+            raise GrafanaError("Grafana refuses its administrator: the password on file is not the one it knows")
+        if status != OK:
+            return
+        number = int(found["id"])
+        for member in api.must("GET", f"/api/orgs/{number}/users"):
+            path = f"/api/users/{member['userId']}"
+            others = [one for one in api.must("GET", f"{path}/orgs") if one["orgId"] != number]
+            if not others and not api.must("GET", path)["isGrafanaAdmin"]:
+                self.absent(str(member["login"]))
+        self._change(
+            f"organisation {name}: remove",
+            lambda: api.must("DELETE", f"/api/orgs/{number}", organisation=MAIN_ORGANISATION),
+        )
+
     def absent(self, login: str) -> None:
         """Remove a user from the server."""
         api = self._api
@@ -217,7 +243,7 @@ def main() -> None:
             "organisations": {
                 "type": "list",
                 "elements": "dict",
-                "required": True,
+                "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
                     "preferences": {"type": "dict"},
@@ -235,6 +261,7 @@ def main() -> None:
                 },
             },
             "absent_users": {"type": "list", "elements": "str", "default": []},
+            "absent_organisations": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -246,6 +273,8 @@ def main() -> None:
             keeper.organisation(organisation)
         for login in given["absent_users"]:
             keeper.absent(login)
+        for name in given["absent_organisations"]:
+            keeper.absent_organisation(name)
     except GrafanaError as error:
         module.fail_json(msg=str(error), changes=keeper.changes)
     module.exit_json(changed=bool(keeper.changes), changes=keeper.changes, ids=keeper.ids)

@@ -24,6 +24,7 @@ from household_checks.hosts import (  # noqa: E402
     service_keeper,
     stray_mistakes,
 )
+from household_checks.removal import confirmation_mistakes, removal_mistakes  # noqa: E402
 from household_checks.scaffold import neighbour_mistakes, new_household, scaffold_mistakes  # noqa: E402
 from household_checks.secrets import kept_secret_mistakes, secret_names  # noqa: E402
 
@@ -50,6 +51,8 @@ class FilterModule:
             "ecms_kept_secret_mistakes": kept_secret_mistakes,
             "ecms_household_facts": household_facts,
             "ecms_service_facts": service_facts,
+            "ecms_removal_mistakes": removal_mistakes,
+            "ecms_confirmation_mistakes": confirmation_mistakes,
             "ecms_scaffold_mistakes": scaffold_mistakes,
             "ecms_neighbour_mistakes": neighbour_mistakes,
             "ecms_new_household": new_household,

@@ -51,6 +51,10 @@ options:
     elements: str
     default: []
     description: Clients to delete and disconnect.
+  absent_retained:
+    type: bool
+    default: false
+    description: Delete also what is retained below the names of the absent clients.
   timeout: {type: int, default: 10, description: Seconds to wait for each answer of the broker.}
 author: [ECMS]
 """
@@ -181,7 +185,7 @@ class Connection:
         self._subscribed = threading.Event()
         self._reason: Any = None
         self._granted: list[Any] = []
-        self._messages: queue.Queue[bytes] = queue.Queue()
+        self._messages: queue.Queue[Any] = queue.Queue()
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"ecms-provision-{secrets.token_hex(8)}",
@@ -202,7 +206,7 @@ class Connection:
         self._subscribed.set()
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
-        self._messages.put(message.payload)
+        self._messages.put(message)
 
     def __enter__(self) -> Self:
         place = f"the broker at {self.host}:{self.port}"
@@ -233,12 +237,39 @@ class Connection:
     def ask(self, topic: str, payload: str) -> bytes:
         """Publish and return the next message that arrives; raise DynsecError if none does."""
         self._client.publish(topic, payload, qos=1)
+        payload_received: bytes = self._next(
+            f"no answer on {topic} within {self.timeout} s: is the dynamic security plugin loaded?"
+        ).payload
+        return payload_received
+
+    def retained(self, name: str) -> list[str]:
+        """Return the topics below a name that hold a retained message; raise DynsecError without the right to read."""
+        self.listen(f"{name}/#")
+        barrier = f"{name}/{secrets.token_hex(8)}"
+        # What is retained was sent with the subscription, and so arrives before this.
+        self._client.publish(barrier, b"", qos=1)
+        topics = []
+        sentence = f"{self.username} gets no messages below {name} within {self.timeout} s"
+        while (message := self._next(sentence)).topic != barrier:
+            if message.retain:
+                topics.append(message.topic)
+        return topics
+
+    def clear(self, name: str) -> int:
+        """Delete what is retained below a name; return how much that was. Raises DynsecError."""
+        topics = self.retained(name)
+        for topic in topics:
+            done = self._client.publish(topic, b"", qos=1, retain=True)
+            done.wait_for_publish(self.timeout)
+            if not done.is_published():
+                raise DynsecError(f"the broker does not take that {topic} is not retained any more: run this again")
+        return len(topics)
+
+    def _next(self, sentence: str) -> Any:
         try:
             return self._messages.get(timeout=self.timeout)
         except queue.Empty:
-            raise DynsecError(
-                f"no answer on {topic} within {self.timeout} s: is the dynamic security plugin loaded?"
-            ) from None
+            raise DynsecError(sentence) from None
 
 
 @dataclass
@@ -339,15 +370,31 @@ class Broker:
             words = f"password of {username} set"
             self._change(words, "setClientPassword", username=username, password=password)
 
-    def remove_client(self, username: str) -> None:
-        """Delete a client and its role and disconnect it; raise DynsecError if it is not ours."""
+    def remove_client(self, username: str, *, with_retained: bool = False) -> None:
+        """Delete a client and its role and disconnect it; raise DynsecError if it is not ours.
+
+        ``with_retained`` deletes first what is retained below its name. That is done as the client itself, with a
+        password that nobody else knows, which locks it out at once.
+        """
         role = role_name(username)
         if self._find("client", username=username) is not None:
             self.before.append(f"{username}: present")
+            if with_retained and not self.check_mode:
+                self._clear(username)
             self._change(f"client {username} deleted", "deleteClient", username=username)
         if self._find("role", rolename=role) is not None:
             self.before.append(f"{role}: present")
             self._change(f"role {role} deleted", "deleteRole", rolename=role)
+
+    def _clear(self, username: str) -> None:
+        password = secrets.token_urlsafe(32)
+        self._command("enableClient", username=username)
+        self._command("setClientPassword", username=username, password=password)
+        admin = self.connection
+        with Connection(admin.host, admin.port, username, password, admin.timeout) as connection:
+            cleared = connection.clear(username)
+        if cleared:
+            self.changes.append(f"retained messages of {username} deleted: {cleared}")
 
 
 RULE_SPEC = {
@@ -374,6 +421,7 @@ def main() -> None:
             "marker": {"type": "str", "required": True},
             "clients": {"type": "list", "elements": "dict", "default": [], "options": CLIENT_SPEC},
             "absent": {"type": "list", "elements": "str", "default": []},
+            "absent_retained": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
@@ -398,7 +446,7 @@ def main() -> None:
             for client in wanted["clients"]:
                 broker.ensure_client(client["username"], client["password"], client["rules"], client["description"])
             for username in wanted["absent"]:
-                broker.remove_client(username)
+                broker.remove_client(username, with_retained=wanted["absent_retained"])
     except DynsecError as error:
         module.fail_json(msg=str(error), changed=bool(changes) and not module.check_mode, changes=changes)
     password_lines = [f"({change})" for change in changes if change.startswith("password")]

@@ -15,7 +15,7 @@ import pymysql
 import ecms_bridge
 from ecms_bridge import names
 from ecms_bridge.config import ConfigError, DatabaseSettings, Section
-from ecms_bridge.schema import appliances, calendar, maintenance, prices, settings, statistics, users
+from ecms_bridge.schema import appliances, calendar, maintenance, prices, removal, settings, statistics, users
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import Household, read_household
 from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
@@ -96,6 +96,8 @@ def _run(options: argparse.Namespace) -> list[str]:
         return _users(options, settings)
     if options.command == "statistics":
         return _statistics(options, settings)
+    if options.command == "remove":
+        return _remove(options, settings)
     household = read_household(options.household)
     migrations = packaged_migrations()
     with closing(_open(settings, _read_password(options.password_file))) as session:
@@ -106,10 +108,7 @@ def _run(options: argparse.Namespace) -> list[str]:
 
 def _users(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
     wanted = users.read_users(options.users.read_text(encoding="utf-8"))
-    if options.root:
-        settings, password = settings.as_user("root"), ""
-    else:
-        password = _read_password(options.password_file)
+    settings, password = _login(options, settings)
     with closing(_open(settings, password)) as session:
         accounts = users.Users(session, settings, check=options.check)
         return [change for user in wanted for change in accounts.apply(user)]
@@ -125,6 +124,27 @@ def _statistics(options: argparse.Namespace, settings: DatabaseSettings) -> list
         if wanted:
             return kept.apply(wanted, check=options.check)
         return kept.leave(options.leave) if options.leave else kept.refresh()
+
+
+def _remove(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
+    """Remove a household, and before its schema what it gave to others."""
+    try:
+        slug = names.check_slug(options.slug)
+    except names.HouseholdNameError as error:
+        raise SchemaError(str(error)) from None
+    with closing(_open(*_login(options, settings))) as session:
+        given: list[str] = []
+        if not options.check:
+            with _turn(session, names.STATISTICS):
+                given = statistics.Statistics(session).leave(slug)
+        with _turn(session, slug):
+            return [*given, *removal.remove(session, slug, check=options.check)]
+
+
+def _login(options: argparse.Namespace, settings: DatabaseSettings) -> tuple[DatabaseSettings, str]:
+    if options.root:
+        return settings.as_user("root"), ""
+    return settings, _read_password(options.password_file)
 
 
 def _open(settings: DatabaseSettings, password: str) -> Session:
@@ -220,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, purpose in (
         ("apply", "migrate the schema and store calendar, appliances, ratings, assignments, settings and tariffs"),
         ("maintain", "retire raw rows older than the retention and extend calendar and prices"),
+        ("remove", "remove a household: the writer's rights in it, its reader, its schema, what it gave to statistics"),
         ("users", "give the users their passwords and rights, and remove those that are absent"),
         ("statistics", "take the days that have ended into the statistics over all homes, or change who takes part"),
     ):
@@ -227,8 +248,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", type=Path, required=True, help="TOML file with the table [database]")
         login = command.add_mutually_exclusive_group(required=True)
         login.add_argument("--password-file", type=Path, help="file that holds the password")
-        if name == "users":
+        if name in {"users", "remove"}:
             login.add_argument("--root", action="store_true", help="log in as root by the socket, without a password")
+        if name == "remove":
+            command.add_argument("--slug", required=True, help="the household")
+        elif name == "users":
             command.add_argument("--users", type=Path, required=True, help="JSON file of the users")
         elif name == "statistics":
             change = command.add_mutually_exclusive_group()
