@@ -89,6 +89,10 @@ cad: setup-test  ## the printed case: models, drawings and pictures made anew
 bench: setup-test  ## figures beside the document's own way; SCALE=small, month, year or full, PARTS="pipe,home" or all
 	@$(PYTHON) -m bench --scale $(SCALE) $(if $(PARTS),--parts $(PARTS))
 
+.PHONY: security
+security: setup-test  ## every cell of the access matrix asked again, and the table in docs/security.md written anew
+	@$(PYTHON) -m isolation
+
 .PHONY: dashboards
 dashboards: setup  ## the dashboards of grafana/dashboards made anew from their queries and texts
 	@$(PYTHON) -m ecms_dashboards

@@ -63,7 +63,8 @@ def differences(page: list[Row], run: list[Row]) -> list[str]:
 
 def written(text: str, matrix: str) -> str:
     """Return the page with another matrix."""
-    return text.replace(_matrix(text), f"\n\n{matrix}\n")
+    begin = text.index(_BEGIN) + len(_BEGIN)
+    return f"{text[:begin]}\n\n{matrix}\n{text[begin + len(_matrix(text)) :]}"
 
 
 def _matrix(text: str) -> str:

@@ -288,14 +288,22 @@ def configuration(settings: HubSettings, port: int) -> str:
 class Process:
     """The daemon as systemd starts it."""
 
-    def __init__(self, settings: HubSettings, directory: Path, *options: str, port: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: HubSettings,
+        directory: Path,
+        *options: str,
+        port: int | None = None,
+        key: bytes = KEY,
+        password: str = "unused",
+    ) -> None:
         self.port = port or free_port(socket.SOCK_DGRAM)
         config = directory / "udp_to_mqtt.toml"
         config.write_text(configuration(settings, self.port), encoding="utf-8")
         credentials = directory / "credentials"
         credentials.mkdir(exist_ok=True)
-        (credentials / "household_key").write_text(KEY.hex() + "\n", encoding="ascii")
-        (credentials / "mqtt_password").write_text("unused\n", encoding="ascii")
+        (credentials / "household_key").write_text(key.hex() + "\n", encoding="ascii")
+        (credentials / "mqtt_password").write_text(f"{password}\n", encoding="ascii")
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = directory / f"notify-{self.port}"
         address.unlink(missing_ok=True)
