@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ecms_bridge.schema.migrator import Migration, packaged_migrations
+from ecms_bridge.schema.migrator import Migration, packaged_migrations, statistics_migrations
 
 PUBLISHED = {
     1: "526ac18485828b09398ea4abf31a2609746e1a21beb8d850b26e19be42f41f7a",
@@ -13,11 +13,15 @@ PUBLISHED = {
     4: "226e5befbc9b9d54b9639caff634526f66cca7bc4c8291b57e28f6d98b741598",
     5: "8b78120ae3e9543bd62d4ada6bf53cd80582a3250173304881fca12dada23821",
 }
+PUBLISHED_STATISTICS = {
+    1: "0a2f7fae2b641ae5d63cc30acb8d169bbecfba0414c9e75a9f538a780c0f346d",
+}
 """Homes have run these; a schema with another checksum is refused. A change is a new migration and a new line here."""
 
 
 def test_a_published_migration_never_changes() -> None:
     assert {migration.version: migration.checksum for migration in packaged_migrations()} == PUBLISHED
+    assert {migration.version: migration.checksum for migration in statistics_migrations()} == PUBLISHED_STATISTICS
 
 
 def test_statements_are_split_at_line_ends_and_named() -> None:
@@ -39,7 +43,9 @@ def test_a_checksum_is_of_the_text_before_names() -> None:
     assert Migration(1, "x", "{data_table}").checksum != Migration(1, "x", "{data_table} ").checksum
 
 
-@pytest.mark.parametrize("migration", packaged_migrations(), ids=lambda migration: migration.name)
+@pytest.mark.parametrize(
+    "migration", [*packaged_migrations(), *statistics_migrations()], ids=lambda migration: migration.name
+)
 def test_migrations_avoid_what_only_one_server_knows(migration: Migration) -> None:
     foreign = (
         r"\bRETURNING\b|ALTER .*IF (NOT )?EXISTS|CREATE OR REPLACE TABLE|PAGE_COMPRESSED|\bLATERAL\b|\bAS new\b"

@@ -135,6 +135,8 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
             {"database_by_network": True, "certificates_paths": {}},
             "The database has clients on other hosts and no certificate: run site.yml (or --tags certificates",
         ),
+        ({"database_statistics_minimum_homes": 2}, "database_statistics_minimum_homes is 2: set 3 or more, since"),
+        ({"database_statistics": True}, "The statistics over all homes have no password: run site.yml"),
         ({"database_maintenance_time": "3:30"}, 'database_maintenance_time is 3:30: set a time such as "03:30", in'),
         ({"database_buffer_pool_mb": 8}, "database_buffer_pool_mb is 8 on a machine of"),
     ],

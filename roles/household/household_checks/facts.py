@@ -52,7 +52,7 @@ def service_facts(
         "machine": machine.server_facts(given),
         "smtp": mail.smtp(given),
         "database_by_network": _serves_others(host, "database", ("writer", "dashboard"), groups),
-        "users": {"writer": names.WRITER_USER, "admin": names.ADMIN_USER},
+        "users": {"writer": names.WRITER_USER, "admin": names.ADMIN_USER, "statistics": names.STATISTICS_USER},
         "shared_group": names.SHARED_GROUP,
         "hubs": served_hubs(host, hubs, groups),
         "cluster": {group: cluster_hosts(host, group, groups) for group in SERVICE_GROUPS},

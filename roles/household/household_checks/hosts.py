@@ -20,6 +20,7 @@ from household_checks import (
     machine,
     mail,
     secrets,
+    statistics,
     tariffs,
 )
 from household_checks.values import Groups, Variables, meant, show
@@ -49,7 +50,7 @@ class ServicePart(Protocol):
     def needed_secrets(self, given: Variables) -> Mapping[str, str]: ...
 
 
-HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, tariffs, alerts, dashboard, digest)
+HUB_PARTS: tuple[HubPart, ...] = (home, appliances, boxes, hub, machine, tariffs, alerts, dashboard, digest, statistics)
 SERVICE_PARTS: Mapping[str, ServicePart] = {"broker": broker, "database": database, DASHBOARD: mail}
 
 

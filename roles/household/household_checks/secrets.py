@@ -15,6 +15,7 @@ SERVICE_SECRETS = (
     "mqtt_admin",
     f"database_{names.WRITER_USER}",
     f"database_{names.ADMIN_USER}",
+    f"database_{names.STATISTICS_USER}",
 )
 CLUSTER_SECRETS = ("mqtt_cluster",)
 """What a broker has that is not a hub's own, and may be one of several."""
