@@ -27,6 +27,7 @@ PARTS = {
     "insert": "inserting in batches and one by one",
     "pipe": "the whole way on one core",
     "writer": "the writer alone",
+    "bursts": "many homes at one writer",
     "drain": "draining the spool",
     "home": "one home: latency, memory, writes",
     "queries": "panels over months and years",

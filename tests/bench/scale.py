@@ -18,6 +18,7 @@ class Scale:
     inserts: int
     document_inserts: int
     readings: int
+    homes: int
     spooled: int
     live_s: float
     home_s: float
@@ -35,6 +36,7 @@ def _scale(name: str, *histories_days: int) -> Scale:
         inserts=100_000,
         document_inserts=3_000,
         readings=40_000,
+        homes=20,
         spooled=100_000,
         live_s=20.0,
         home_s=180.0,
@@ -53,6 +55,7 @@ SCALES = {
         inserts=2_000,
         document_inserts=50,
         readings=2_000,
+        homes=2,
         spooled=3_000,
         live_s=2.0,
         home_s=11.0,
