@@ -123,6 +123,19 @@ def is_clustered(session: Session) -> bool:
     return row is not None and str(row[1]) == "ON"
 
 
+def leads(session: Session) -> bool:
+    """Return whether what must be done once is done here: by a server alone, or the first of a cluster's members.
+
+    Which one that is, all of them know at any time: whoever is left when it dies. Raises pymysql.MySQLError.
+    """
+    if not is_clustered(session):
+        return True
+    with session.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'wsrep_local_index'")
+        row = cursor.fetchone()
+    return row is not None and str(row[1]) == "0"
+
+
 def _check_ready(session: Session) -> None:
     """Raise pymysql.OperationalError, and close the session, if its node does not see the majority of its cluster."""
     try:

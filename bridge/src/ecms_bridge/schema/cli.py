@@ -19,7 +19,7 @@ from ecms_bridge.schema import appliances, calendar, maintenance, prices, remova
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.household import Household, read_household
 from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
-from ecms_bridge.session import Session, explain, open_session
+from ecms_bridge.session import Session, explain, leads, open_session
 
 _IO_TIMEOUT_S = 3600
 """A migration may rewrite a table of years."""
@@ -102,7 +102,8 @@ def _run(options: argparse.Namespace) -> list[str]:
     migrations = packaged_migrations()
     with closing(_open(settings, _read_password(options.password_file))) as session:
         if options.command == "maintain":
-            return maintain(session, household, migrations)
+            # Every node of a cluster has the timer, so that it is done whichever of them lives.
+            return maintain(session, household, migrations) if leads(session) else []
         return apply(session, household, migrations, check=options.check)
 
 
@@ -123,7 +124,9 @@ def _statistics(options: argparse.Namespace, settings: DatabaseSettings) -> list
         kept = statistics.Statistics(session)
         if wanted:
             return kept.apply(wanted, check=options.check)
-        return kept.leave(options.leave) if options.leave else kept.refresh()
+        if options.leave:
+            return kept.leave(options.leave)
+        return kept.refresh() if leads(session) else []
 
 
 def _remove(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
