@@ -234,3 +234,18 @@ def test_a_broker_that_says_neither_yes_nor_no_is_an_error(answer: bytes, senten
         with pytest.raises(MODULE.EmqxError, match=sentence):
             MODULE.password_is(server.getsockname()[1], "a_b", "x", WAIT_S)
         thread.join(WAIT_S)
+
+
+def test_who_goes_takes_along_what_it_retained_and_nobody_elses(emqx: StandIn, kick_list: Path) -> None:
+    apply(emqx, kick_list, BOTH)
+    more = {f"acb/homeassistant/{number}" for number in range(120)}
+    emqx.retained = {"a_b/stato", "a_b/homeassistant/x/config", "a_bc/stato", "acb/stato", *more}
+    for check_mode in (True, False):
+        one = broker(emqx, kick_list, check_mode=check_mode)
+        one.apply([], ["a_b"], disconnect_all=False, absent_retained=True)
+        assert one.changes == ["user a_b deleted", "retained messages of a_b deleted: 2"]
+        assert ("a_b" in emqx.store.users) is check_mode
+    assert emqx.retained == {"a_bc/stato", "acb/stato", *more}
+    again = broker(emqx, kick_list)
+    again.apply([], ["a_b"], disconnect_all=False, absent_retained=True)
+    assert again.changes == []

@@ -27,7 +27,6 @@ from broker_matrix import ADMIN, WRITER, password_of
 from database.fixtures import Home, new_home
 from database.server import PrivateServer
 from ecms_bridge import access, names
-from ecms_bridge.schema import cli
 from ecms_bridge.schema.users import Users, read_users
 from private_mosquitto import ADMIN_PASSWORD, INSTALLED, PrivateBroker, dynsec
 from role_plugins import ROOT
@@ -267,7 +266,7 @@ def test_a_household_goes_with_all_it_had_and_its_neighbour_keeps_everything(cen
         assert len(list(central.exports.iterdir())) == 1
 
         # Interrupted with the broker done and the database half: what is left is found and goes, without its inventory.
-        cli.apply(goes.session, goes.household, cli.packaged_migrations())
+        goes.apply()
         central.grant(GOES)
         (central.directory / "etc/households" / f"{GOES}.json").write_text(json.dumps(goes.facts))
         rest = central.run(*TYPED, "-e", "confirm=a_b", homes=(STAYS,))

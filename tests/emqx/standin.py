@@ -104,6 +104,7 @@ class StandIn:
         self.keys = keys
         self.store = Store(data, admin)
         self.requests: list[str] = []
+        self.retained: set[str] = set()
         self.reloads = 0
         handler = type("Handler", (_Api,), {"standin": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", api_port), handler)
@@ -140,7 +141,15 @@ class StandIn:
         if method == "DELETE" and path.startswith(f"{BASE}/clients/"):
             ended = self.store.close(path.removeprefix(f"{BASE}/clients/"))
             return (204, None) if ended else (404, {"code": "CLIENTID_NOT_FOUND", "message": "Client not found"})
+        if path.startswith(f"{BASE}/mqtt/retainer/"):
+            return self._retained(method, path.removeprefix(f"{BASE}/mqtt/retainer/"), query)
         return 404, {"code": "NOT_FOUND", "message": "Request Path Not Found"}
+
+    def _retained(self, method: str, path: str, query: dict[str, list[str]]) -> Answer:
+        if (method, path) == ("GET", "messages"):
+            return 200, _page([{"topic": topic} for topic in sorted(self.retained)], query)
+        self.retained.discard(path.removeprefix("message/"))
+        return 204, None
 
     def _user(self, method: str, name: str) -> Answer:
         user = self.store.users.get(name)
@@ -153,16 +162,20 @@ class StandIn:
         return 200, {"user_id": name, "is_superuser": user["is_superuser"]}
 
     def _clients(self, query: dict[str, list[str]]) -> dict[str, Any]:
-        page, limit = int(query.get("page", ["1"])[0]), int(query.get("limit", ["100"])[0])
-        if not 0 < limit <= MOST_A_PAGE:
-            raise RefusedError("limit")
         found = [
             {"clientid": name, "username": username, "connected": True}
             for name, (username, _) in sorted(self.store.sessions.items())
             if "username" not in query or username in query["username"]
         ]
-        shown = found[(page - 1) * limit : page * limit]
-        return {"data": shown, "meta": {"page": page, "limit": limit, "hasnext": page * limit < len(found)}}
+        return _page(found, query)
+
+
+def _page(found: list[dict[str, Any]], query: dict[str, list[str]]) -> dict[str, Any]:
+    page, limit = int(query.get("page", ["1"])[0]), int(query.get("limit", ["100"])[0])
+    if not 0 < limit <= MOST_A_PAGE:
+        raise RefusedError("limit")
+    shown = found[(page - 1) * limit : page * limit]
+    return {"data": shown, "meta": {"page": page, "limit": limit, "hasnext": page * limit < len(found)}}
 
 
 def _uploaded(kind: str, body: bytes) -> list[dict[str, Any]]:

@@ -308,6 +308,33 @@ def _make_org(request: Request) -> Any:
     return {"orgId": number, "message": "Organization created"}
 
 
+@route("GET", r"/api/orgs/(\d+)/users")
+def _members(request: Request) -> Any:
+    request.admin()
+    members = [one for one in request.state["members"] if str(one["orgId"]) == request.parts[0]]
+    return [{**one, "login": request.known(str(one["userId"]))["login"]} for one in members]
+
+
+@route("DELETE", r"/api/orgs/(\d+)")
+def _remove_org(request: Request) -> Any:
+    request.admin()
+    number = request.parts[0]
+    if number == request.org:
+        raise RefusedError(400, "Can not delete org for current user")
+    if request.state["orgs"].pop(number, None) is None:
+        raise RefusedError(404, "Failed to delete organization. ID not found")
+    request.state["members"] = [one for one in request.state["members"] if str(one["orgId"]) != number]
+    for kind in ("sources", "rules", "points", "policies", "templates", "dashboards", "preferences"):
+        request.state[kind].pop(number, None)
+    return {"message": "Organization deleted"}
+
+
+@route("GET", r"/api/users/(\d+)")
+def _user(request: Request) -> Any:
+    request.admin()
+    return {key: value for key, value in request.known(request.parts[0]).items() if key != "password"}
+
+
 @route("GET", "/api/users/lookup")
 def _lookup(request: Request) -> Any:
     request.admin()

@@ -169,8 +169,8 @@ def test_no_household_gets_anothers_values_whatever_the_order(homes: Path) -> No
     assert central["ecms_services"]["smtp"]["host"] == "smtp-central.example.org"
     said = json.dumps(central)
     for home in HUBS:
-        own = [path.read_text().strip() for path in (homes / home / ".secrets").glob("[!.]*")]
-        assert [word for word in (*own, f"smtp-{home.removeprefix('casa_')}") if word in said] == []
+        kept = [path.read_text().strip() for path in (homes / home / ".secrets").glob("[!.]*")]
+        assert [word for word in (*kept, f"smtp-{home.removeprefix('casa_')}") if word in said] == []
 
     for order in itertools.islice(itertools.permutations(["central", *HUBS]), 3, 6, 2):
         assert derive(homes, *order) == together
@@ -197,5 +197,5 @@ def test_the_examples_of_many_homes_are_sound(tmp_path: Path) -> None:
     for home, hub in HUBS.items():
         facts = known[hub]["ecms_household"]
         assert facts["slug"] == SLUGS[home]
-        assert facts["hosts"] == dict.fromkeys(("broker", "writer", "database"), [CENTRAL])
+        assert facts["hosts"] == {group: [CENTRAL] for group in ("broker", "writer", "database")}
     assert not list(work.glob("*/.secrets"))

@@ -220,10 +220,13 @@ class Keeper:
             others = [one for one in api.must("GET", f"{path}/orgs") if one["orgId"] != number]
             if not others and not api.must("GET", path)["isGrafanaAdmin"]:
                 self.absent(str(member["login"]))
-        self._change(
-            f"organisation {name}: remove",
-            lambda: api.must("DELETE", f"/api/orgs/{number}", organisation=MAIN_ORGANISATION),
-        )
+        self._change(f"organisation {name}: remove", lambda: self._remove_organisation(number))
+
+    def _remove_organisation(self, number: int) -> None:
+        # Seen of Grafana 12.3: whose own organisation goes is in none, and may do nothing any more.
+        if self._api.must("GET", "/api/org")["id"] == number:
+            self._api.must("POST", f"/api/user/using/{MAIN_ORGANISATION}")
+        self._api.must("DELETE", f"/api/orgs/{number}", organisation=MAIN_ORGANISATION)
 
     def absent(self, login: str) -> None:
         """Remove a user from the server."""

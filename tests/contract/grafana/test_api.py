@@ -168,6 +168,26 @@ def test_what_is_not_named_stays_and_what_is_named_absent_goes(stand_in: StandIn
     assert stand_in.keep(absent=("anna",)).changes == []
 
 
+def test_an_organisation_goes_with_its_users_and_no_other(stand_in: StandIn) -> None:
+    both = {"login": "both", "name": "", "role": "Viewer", "password": "boths-word-of-20-chars"}
+    ids = stand_in.keep({"name": "a_b", "users": [ANNA, both]}, {"name": "acb", "users": [both]}).ids
+    before = stand_in.state()
+    keeper = module.Keeper(stand_in.api(), check=True)
+    keeper.absent_organisation("a_b")
+    assert keeper.changes == ["user anna: remove", "organisation a_b: remove"]
+    assert stand_in.state() == before
+    for changes in (keeper.changes, []):
+        keeper = module.Keeper(stand_in.api(), check=False)
+        keeper.absent_organisation("a_b")
+        assert keeper.changes == changes
+    after = stand_in.state()
+    assert after["orgs"] == {"1": "Main Org.", str(ids["acb"]): "acb"}
+    assert sorted(one["login"] for one in after["users"].values()) == ["admin", "both"]
+    assert [one for one in after["members"] if one["orgId"] == ids["acb"]] == [
+        one for one in before["members"] if one["orgId"] == ids["acb"]
+    ]
+
+
 def test_a_wrong_administrator_and_a_server_that_is_down_are_said(stand_in: StandIn) -> None:
     keeper = module.Keeper(stand_in.api("not-the-word"), check=False)
     with pytest.raises(module.GrafanaError, match="the password on file is not the one it knows"):
