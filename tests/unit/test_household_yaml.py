@@ -234,8 +234,8 @@ def test_a_vault_that_was_cut_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("group", "sentence"),
     [
-        ("hub", "no host is in the group hub: name one under hub in hosts.yml."),
-        ("database", "no host is in the group database: name one under database in hosts.yml."),
+        ("hub", "no host is in the group hub: name one under hub in hosts.yml, or give"),
+        ("database", "no host is in the group database: name one under database in hosts.yml, or give"),
     ],
 )
 def test_a_group_that_is_mistyped(tmp_path: Path, group: str, sentence: str) -> None:
