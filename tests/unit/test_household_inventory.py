@@ -274,9 +274,11 @@ def test_a_run_of_one_home_has_no_mistake() -> None:
 @pytest.mark.parametrize("group", ["hub", "broker", "writer", "database"])
 def test_a_group_without_hosts_is_a_mistake(group: str) -> None:
     for empty in ({**GROUP_HOSTS, group: []}, {name: hosts for name, hosts in GROUP_HOSTS.items() if name != group}):
+        sentence = (
+            f"no host is in the group {group}: name one under {group} in hosts.yml, or give the inventory that does"
+        )
         assert inventory.run_mistakes({}, {}, empty) == [
-            f"no host is in the group {group}: name one under {group} in hosts.yml, or give the inventory that does so "
-            f"too, such as -i inventories/{'casa_rossi' if group == 'hub' else 'central'}."
+            f"{sentence} so too, such as -i inventories/{'casa_rossi' if group == 'hub' else 'central'}."
         ]
 
 

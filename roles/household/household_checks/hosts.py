@@ -173,8 +173,8 @@ def run_mistakes(
     their hosts have as that variable.
     """
     found = [
-        f"no host is in the group {group}: name one under {group} in hosts.yml, or give the inventory that does so too, "
-        f"such as -i inventories/{'casa_rossi' if group == 'hub' else 'central'}"
+        f"no host is in the group {group}: name one under {group} in hosts.yml, or give the inventory that does so "
+        f"too, such as -i inventories/{'casa_rossi' if group == 'hub' else 'central'}"
         for group in ("hub", *SERVICE_GROUPS)
         if not groups.get(group)
     ]
