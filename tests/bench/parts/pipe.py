@@ -8,6 +8,7 @@ from bench import processes
 from bench.load import Flood
 from bench.report import Figure, Table
 from bench.scale import Scale
+from bench.spent import Spent
 from bench.stand import Stand
 
 _TIMEOUT_S = 300.0
@@ -19,21 +20,18 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
     """Return datagrams a second and processor time per reading; raise LostError if anything is lost."""
     core = processes.cores()[0]
     rates: list[float] = []
-    used: dict[str, list[float]] = {}
     with Stand(core) as stand:
         stand.start_writer()
         stand.start_hub()
         Flood(min(_WARM_UP, scale.readings), 1000).send(stand, _TIMEOUT_S)
+        spent = Spent(stand.pids())
         for turn in range(scale.runs):
             flood = Flood(scale.readings, 2000 + 100 * turn)
-            before = {name: processes.cpu_s(pid) for name, pid in stand.pids().items()}
-            took = flood.send(stand, _TIMEOUT_S)
-            for name, pid in stand.pids().items():
-                used.setdefault(name, []).append((processes.cpu_s(pid) - before[name]) / flood.readings * 1e6)
+            with spent.over(flood.readings):
+                took = flood.send(stand, _TIMEOUT_S)
             flood.check_stored(stand)
             rates.append(flood.readings / took)
             say(f"{flood.readings} datagrams in {took:.1f} s, {flood.datagrams - flood.readings} sent again")
-    total = tuple(sum(values) for values in zip(*used.values(), strict=True))
     return [
         Table(
             "The whole way on one core",
@@ -41,8 +39,7 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
                 Figure(
                     "datagrams from UDP to the acknowledged row", "1/s", tuple(rates), bar=_BAR_PER_S, at_least=True
                 ),
-                *(Figure(f"processor time of {name}", "µs each", tuple(values)) for name, values in used.items()),
-                Figure("processor time of all four", "µs each", total, bar=1e6 / _BAR_PER_S),
+                *spent.figures("all four", bar=1e6 / _BAR_PER_S),
             ],
             [
                 (

@@ -9,6 +9,7 @@ from bench.feeder import Feeder
 from bench.load import LostError
 from bench.report import Figure, Table
 from bench.scale import Scale
+from bench.spent import Spent
 from bench.stand import Stand
 
 _TIMEOUT_S = 300.0
@@ -20,24 +21,20 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
     """Return readings a second through the writer, which shares a core with MariaDB only."""
     cores = processes.cores()
     rates: list[float] = []
-    used: dict[str, list[float]] = {"writer": [], "MariaDB": []}
     with Stand(cores[0], broker_core=cores[-1]) as stand:
         stand.start_writer()
         stored = min(_WARM_UP, scale.readings)
         Feeder(stand, stored, 500).run(_TIMEOUT_S)
+        spent = Spent({name: stand.pids()[name] for name in ("writer", "MariaDB")})
         for turn in range(scale.runs):
             feeder = Feeder(stand, scale.readings, 2000 + 100 * turn)
-            before = {name: processes.cpu_s(pid) for name, pid in stand.pids().items()}
-            took = feeder.run(_TIMEOUT_S)
-            for name, pid in stand.pids().items():
-                if name in used:
-                    used[name].append((processes.cpu_s(pid) - before[name]) / scale.readings * 1e6)
+            with spent.over(scale.readings):
+                took = feeder.run(_TIMEOUT_S)
             stored += scale.readings
             if stand.stored() != stored:
                 raise LostError(f"the table holds {stand.stored()} readings instead of {stored}")
             rates.append(scale.readings / took)
             say(f"{scale.readings} readings in {took:.1f} s")
-    total = tuple(sum(values) for values in zip(*used.values(), strict=True))
     return [
         Table(
             "The writer alone",
@@ -45,8 +42,7 @@ def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
                 Figure(
                     "readings from the broker to the confirmation", "1/s", tuple(rates), bar=_BAR_PER_S, at_least=True
                 ),
-                *(Figure(f"processor time of {name}", "µs each", tuple(values)) for name, values in used.items()),
-                Figure("processor time of both", "µs each", total, bar=1e6 / _BAR_PER_S),
+                *spent.figures("both", bar=1e6 / _BAR_PER_S),
             ],
             ["Writer and MariaDB share one core; the broker, and who fills it, run on another if there is one."],
         )
