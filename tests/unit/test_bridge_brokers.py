@@ -1,4 +1,4 @@
-"""The daemons' configuration where the broker and the writer have several hosts, as the daemons read it."""
+"""The daemons' configuration where broker, writer and database have several hosts, as the daemons read it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from role_plugins import ROOT
 
 HUBS = [f"hub-{number}" for number in range(6)]
 BROKERS = ["broker-1", "broker-2", "broker-3"]
+NODES = ["db-1", "writer-2", "db-3"]
 HOUSEHOLD = {
     "slug": "casa",
     "udp_port": 4210,
@@ -53,7 +54,7 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hub": {"hosts": dict.fromkeys(HUBS), "vars": {"files": hub}},
         "broker": {"hosts": {name: {"ansible_host": f"10.0.0.{n}"} for n, name in enumerate(BROKERS, start=1)}},
         "writer": {"hosts": dict.fromkeys(["broker-2", "writer-2"]), "vars": {"files": writer}},
-        "database": {"hosts": {"db": None}},
+        "database": {"hosts": {name: {"ansible_host": f"10.0.1.{n}"} for n, name in enumerate(NODES, start=1)}},
     }
     everywhere = {
         "ansible_connection": "local",
@@ -119,3 +120,16 @@ def test_writers_share_the_readings_and_begin_with_their_own_broker(configured: 
     other = Settings.from_file(configured / "writer-2.mqtt_to_mysql.toml")
     assert other.subscriptions() == settings.subscriptions()
     assert "IPAddressDeny" not in (configured / "broker-2.ecms-mqtt-to-mysql.service").read_text()
+
+
+def test_writers_know_every_node_of_the_database_and_begin_with_their_own(configured: Path) -> None:
+    at_node = Settings.from_file(configured / "writer-2.mqtt_to_mysql.toml").database
+    assert [(str(node), node.tls_ca) for node in at_node.nodes] == [
+        ("/run/mysqld/mysqld.sock", ""),
+        ("10.0.1.1 port 3306", "/etc/ecms/tls/database-ca-1.crt"),
+        ("10.0.1.3 port 3306", "/etc/ecms/tls/database-ca-2.crt"),
+    ]
+    assert {node.user for node in at_node.nodes} == {"ecms-writer"}
+    elsewhere = Settings.from_file(configured / "broker-2.mqtt_to_mysql.toml").database
+    assert sorted(map(str, elsewhere.nodes)) == [f"10.0.1.{number} port 3306" for number in (1, 2, 3)]
+    assert elsewhere.tls_ca == "/etc/ecms/tls/database-ca.crt"

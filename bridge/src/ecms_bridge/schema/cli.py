@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pymysql
+from pymysql.constants import ER
 
 import ecms_bridge
 from ecms_bridge import names
@@ -26,6 +29,7 @@ _IO_TIMEOUT_S = 3600
 
 _ROW_LOCK_WAIT_S = 50
 _TURN_WAIT_S = 60
+_ATTEMPTS = 10
 _SINCE_TARIFFS = 3
 """The migration that makes the tables of settings and tariffs."""
 
@@ -103,8 +107,8 @@ def _run(options: argparse.Namespace) -> list[str]:
     with closing(_open(settings, _read_password(options.password_file))) as session:
         if options.command == "maintain":
             # Every node of a cluster has the timer, so that it is done whichever of them lives.
-            return maintain(session, household, migrations) if leads(session) else []
-        return apply(session, household, migrations, check=options.check)
+            return _patiently(session, lambda: maintain(session, household, migrations)) if leads(session) else []
+        return _patiently(session, lambda: apply(session, household, migrations, check=options.check))
 
 
 def _users(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
@@ -148,6 +152,19 @@ def _login(options: argparse.Namespace, settings: DatabaseSettings) -> tuple[Dat
     if options.root:
         return settings.as_user("root"), ""
     return settings, _read_password(options.password_file)
+
+
+def _patiently(session: Session, work: Callable[[], list[str]]) -> list[str]:
+    """Begin again if a writer on another node of a cluster was first: every step of the work can be run again."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return work()
+        except pymysql.MySQLError as error:
+            if error.args[0] != ER.LOCK_DEADLOCK:
+                raise
+            session.rollback()
+            time.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+    return work()
 
 
 def _open(settings: DatabaseSettings, password: str) -> Session:
