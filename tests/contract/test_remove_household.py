@@ -235,6 +235,10 @@ def test_a_household_goes_with_all_it_had_and_its_neighbour_keeps_everything(cen
         assert wrong.returncode == 2
         assert "is not" in wrong.stdout + wrong.stderr
         assert not central.exports.exists()
+        # The last service cannot do it, and so the first ones were not touched.
+        old = central.run(*TYPED, "-e", "confirm=a_b", "-e", f"database_programs={central.directory}")
+        assert old.returncode == 2
+        assert "has no programs of this version: run site.yml first, then this again" in old.stdout + old.stderr
         # Nobody can be asked here.
         unasked = central.run(*TYPED)
         assert unasked.returncode == 2

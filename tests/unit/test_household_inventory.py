@@ -335,7 +335,7 @@ def test_each_host_of_a_cluster_serves_every_hub_and_knows_the_others() -> None:
     keepers = {"broker": sound(), "database": sound()}
     for host in ("m1", "m2"):
         facts = inventory.service_facts(sound(), {}, host, CENTRAL, ["casa", "alone", host], keepers)
-        both = ["casa", "alone"]
+        both = ["alone", "casa"]
         assert facts["hubs"] == {
             "broker": both,
             "writer": ["casa"],
