@@ -6,6 +6,7 @@ Every home has 230 V and power factor 1: 1 A over a day of 24 hours is 5520 Wh.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from ecms_bridge.schema import cli, grants
 from ecms_bridge.schema.errors import SchemaError
 from ecms_bridge.schema.migrator import Migrator, packaged_migrations
 from ecms_bridge.schema.statistics import Choice, Statistics, Wanted
+from role_plugins import ROOT
 
 __all__ = ["users"]
 
@@ -125,7 +127,8 @@ def measure(
         # Where the zone differs by half an hour, the day before had a part of the hour.
         cursor.executemany(
             f"INSERT INTO {place} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE "
-            "n = n + VALUES(n), cov_s = cov_s + VALUES(cov_s), a_s = a_s + VALUES(a_s), a_max = GREATEST(a_max, VALUES(a_max))",
+            "n = n + VALUES(n), cov_s = cov_s + VALUES(cov_s), a_s = a_s + VALUES(a_s), "
+            "a_max = GREATEST(a_max, VALUES(a_max))",
             rows,
         )
         Days(home.slug).again(cursor, Day(day, begins, ends))
@@ -251,6 +254,34 @@ class TestAnswers:
             measure(home, MONDAY, 1.0)
         apply(homes[0], *(choice(home) for home in homes))
         assert reader("SELECT appliance, homes FROM appliance_day") == [("lavatrice", 3)]
+
+
+def examples() -> list[tuple[str, list[str], list[list[str]]]]:
+    """Return each query of docs/statistics.md, and the head and the rows of its answer."""
+    text = (ROOT / "docs/statistics.md").read_text(encoding="utf-8")
+    found = []
+    for query, answer in re.findall(r"```sql\n(.+?);\n```\n\n((?:\|.*\n)+)", text):
+        head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in answer.splitlines())
+        found.append((query, head, rows))
+    return found
+
+
+def test_the_documents_examples(homes: list[Home], users: Users) -> None:
+    for home, amps in zip(homes, (1.0, 2.0, 6.0), strict=True):
+        for day in days(7):
+            measure(home, day, lambda hour, amps=amps: amps if hour == 6 else 0.02)  # type: ignore[misc]
+    apply(homes[0], *(choice(home, named=home is homes[0]) for home in homes))
+    assert len(examples()) == 5
+    with closing(users.session(users.make(grants.statistics_grants()))) as session, session.cursor() as cursor:
+        cursor.execute(f"USE {SCHEMA}")
+        for query, head, rows in examples():
+            cursor.execute(query)
+            assert [column[0] for column in cursor.description] == head, query
+            told = [
+                [f"{float(cell):g}" if isinstance(cell, Decimal) else str(cell) for cell in row]
+                for row in cursor.fetchall()
+            ]
+            assert told == rows, query
 
 
 class TestConsent:
