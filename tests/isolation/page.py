@@ -28,7 +28,10 @@ def table(ledger: Ledger, heading: str) -> str:
         names = ["who", "does", *(COLUMNS[n] for n in used)]
         lines += ["", f"### {channel}", "", f"{'; '.join(told)}.", ""]
         lines += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-        lines += [f"| {' | '.join([row.who, row.action, *(row.outcomes[n] for n in used)])} |" for row in rows]
+        if left and not right + wrong:
+            lines += [f"| {' | '.join(['everybody', 'everything', *(NOT_RUN for _ in used)])} |"]
+        else:
+            lines += [f"| {' | '.join([row.who, row.action, *(row.outcomes[n] for n in used)])} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -50,15 +53,21 @@ def rows(text: str) -> list[Row]:
 
 def differences(page: list[Row], run: list[Row]) -> list[str]:
     """Return a line for each row that page and run tell otherwise; what either did not run is no difference."""
-    told = {(row.channel, row.who, row.action): row.outcomes for row in page}
-    seen = {(row.channel, row.who, row.action): row.outcomes for row in run}
-    found = []
+    only = {row.channel for row in page} ^ {row.channel for row in run}
+    both = _channels_that_ran(page) & _channels_that_ran(run)
+    told = {(row.channel, row.who, row.action): row.outcomes for row in page if row.channel in both}
+    seen = {(row.channel, row.who, row.action): row.outcomes for row in run if row.channel in both}
+    found = [f"{channel}: only the page or only the run has it" for channel in sorted(only)]
     for kind in {**told, **seen}:
         ours, theirs = told.get(kind), seen.get(kind)
         pairs = zip(ours, theirs, strict=True) if ours and theirs else ((None, None),)
         if not ours or not theirs or any(a != b and NOT_RUN not in (a, b) for a, b in pairs):
             found.append(f"{', '.join(kind)}: the page says {ours}, the run {theirs}")
     return found
+
+
+def _channels_that_ran(rows: list[Row]) -> set[str]:
+    return {row.channel for row in rows if set(row.outcomes) - {NOT_RUN, LEFT_OUT}}
 
 
 def written(text: str, matrix: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from database.server import Server
 from isolation import page
 from isolation.ledger import Ledger
-from isolation.sql import TLS, Stand
+from isolation.sql import PLAIN, Stand
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     other = os.environ.get("ECMS_TEST_MARIADB")
     if other:
         server = Server.from_text(other)
-        made = Stand(server, {TLS: server.settings}, directory)
+        made = Stand(server, {PLAIN: server.settings}, directory)
     else:
         made = Stand.private(directory)
     with made:
