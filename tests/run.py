@@ -140,10 +140,12 @@ def stages() -> dict[str, Stage]:
         Check("mypy", _tool("mypy", *_PYTHON_TREES)),
     )
     playbooks = ["site.yml", *sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("playbooks/*.yml"))]
+    many_homes = [word for name in ("central", "casa_rossi", "casa_bianchi") for word in ("-i", f"inventories/{name}")]
     others = (
         Check("yamllint", _tool("yamllint", "--strict", ".")),
         Check("shellcheck", ("shellcheck", *shell_files(REPOSITORY))),
         Check("playbook syntax", _tool("ansible-playbook", "--syntax-check", "-i", "inventories/demo", *playbooks)),
+        Check("many homes syntax", _tool("ansible-playbook", "--syntax-check", *many_homes, "site.yml")),
         Check("ansible-lint", _tool("ansible-lint", "--strict")),
     )
     scenarios = sorted(REPOSITORY.glob("molecule/*/molecule.yml"))
