@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ecms_dashboards.dashboard import Dashboard, Row, choice
 from ecms_dashboards.panels import (
+    WEEKEND,
+    WORKDAYS,
     Column,
     coverage,
     heat_table,
@@ -62,7 +64,8 @@ APPLIANCE = Dashboard(
         Row((coverage("appliance.coverage", "percent", [target("appliance_coverage", series=True)], height=4),)),
         Row(
             (
-                heat_table("appliance.week", "watt", "appliance_week", width=11, height=27),
+                heat_table("appliance.workdays", "watt", "appliance_week", WORKDAYS, width=8, height=27),
+                heat_table("appliance.weekend", "watt", "appliance_week", WEEKEND, width=4, height=27),
                 table(
                     "appliance.cycles",
                     [target("appliance_cycles"), _MARKS],
@@ -73,7 +76,7 @@ APPLIANCE = Dashboard(
                         Column("cost", decimals=2),
                         Column("peak_w", "watt"),
                     ),
-                    width=13,
+                    width=12,
                     height=27,
                     transformations=money("B", "cost"),
                 ),

@@ -105,10 +105,10 @@ _PERIODS = Row(
             (
                 Column("period", width=135, words=("day", "week", "month")),
                 Column("wh", "watth", 1, 90),
-                measured(width=90),
+                measured(),
                 Column("cost", decimals=2),
                 Column("wh_before", "watth", 1, 90),
-                measured("coverage_before_percent", 130),
+                measured("coverage_before_percent", 120),
                 Column("cost_before", decimals=2),
             ),
             width=14,
@@ -167,7 +167,7 @@ _ENERGY = (
                     Column(
                         "mean_wh", "watth", 1, properties={"custom.cellOptions": {"type": "gauge", "mode": "basic"}}
                     ),
-                    Column("days", "short", 0, 80),
+                    Column("days", "short", 0, 65),
                     measured(),
                 ),
                 width=12,
@@ -207,7 +207,7 @@ _COST = (
                 (
                     Column("month", width=90),
                     Column("wh", "watth", 1),
-                    measured(width=90),
+                    measured(),
                     Column("cost", decimals=2),
                     Column("fixed_cost", decimals=2),
                 ),

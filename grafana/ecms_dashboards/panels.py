@@ -488,16 +488,23 @@ def coverage(key: str, unit: str, targets: list[Json], *, width: int = 24, heigh
     )
 
 
-def measured(name: str = "coverage_percent", width: int = 100) -> Column:
+def measured(name: str = "coverage_percent", width: int = 85) -> Column:
     """Return the column that says how much of the time was measured for the Wh beside it."""
-    return Column(name, "percent", 0, width, colored(*COVERAGE_STEPS))
+    # Before the first box there is nothing to be measured, which is no alarm.
+    nothing = {"type": "special", "options": {"match": "null", "result": {"index": 0, "color": "transparent"}}}
+    return Column(name, "percent", 0, width, colored(*COVERAGE_STEPS) | {"mappings": [nothing]})
 
 
-_WEEK = tuple("0123456")
+WEEK = tuple("0123456")
+WORKDAYS, WEEKEND = WEEK[:5], WEEK[5:]
 
 
-def heat_table(key: str, unit: str, name: str, *, width: int, height: int) -> Panel:
-    """Return the mean by hour (rows) and day of the week (columns): the warmer the colour, the more."""
+def heat_table(key: str, unit: str, name: str, days: tuple[str, ...], *, width: int, height: int) -> Panel:
+    """Return the mean by hour (rows) and these days of the week (columns): the warmer the colour, the more.
+
+    A column of Grafana's tables is at least 50 px wide, so a phone has no room for a week. The other days are hidden
+    and not left out, so that two such tables have one scale.
+    """
     heat = {
         "color": {"mode": "continuous-reds"},
         "custom.cellOptions": {"type": "color-background", "mode": "basic"},
@@ -513,7 +520,7 @@ def heat_table(key: str, unit: str, name: str, *, width: int, height: int) -> Pa
         unit,
         [target(name)],
         options={"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
-        custom={"align": "center", "cellOptions": {"type": "auto"}, "filterable": False, "minWidth": 40},
+        custom={"align": "center", "cellOptions": {"type": "auto"}, "filterable": False, "minWidth": 50},
         transformations=[
             {
                 "id": "groupingToMatrix",
@@ -524,14 +531,13 @@ def heat_table(key: str, unit: str, name: str, *, width: int, height: int) -> Pa
                     "emptyValue": "null",
                 },
             },
-            {
-                "id": "convertFieldType",
-                "options": {"conversions": [{"targetField": hours, "destinationType": "number"}]},
-            },
             {"id": "sortBy", "options": {"sort": [{"field": hours}]}},
         ],
         overrides=[
-            Column(hours, "none", 0, 60, key="hour"),
-            *(Column(day, properties=heat, key=f"weekday_{day}") for day in _WEEK),
+            Column(hours, width=56, key="hour"),
+            *(
+                Column(day, properties=heat if day in days else heat | {"custom.hidden": True}, key=f"weekday_{day}")
+                for day in WEEK
+            ),
         ],
     )

@@ -2,7 +2,7 @@
 -- The two days of the year that have no 24 hours are left out, so that an hour is the clock's hour.
 SELECT
   WEEKDAY(calendar.day) AS weekday,
-  number.n AS hour,
+  CONCAT(LPAD(number.n, 2, '0'), ':00') AS hour,
   SUM(rollup_60.a_s * rating.w_per_a) / SUM(rollup_60.cov_s) AS mean_w
 FROM calendar
 JOIN number ON number.n < 24

@@ -488,7 +488,7 @@ class TestAppliance:
         now = at("2024-04-10 12:00")
         reopen(home, now)
         found = reader.ask("appliance_week", now, at("2024-03-20 00:00"), now, device=WASHER)
-        assert {(day, hour) for day, hour, watt in found.of("weekday", "hour", "mean_w") if watt > 0} == {(1, 8)}
+        assert {(day, hour) for day, hour, watt in found.of("weekday", "hour", "mean_w") if watt > 0} == {(1, "08:00")}
         assert max(row[0] for row in found.of("mean_w")) == pytest.approx(690, rel=0.01)
         assert len(found.rows) == 24
 
