@@ -11,37 +11,15 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from database.fixtures import PASSWORD, Home, Users
+from database.rome import DAY, HOUR, ROME, at, single
 from ecms_bridge.messages import Reading
 from ecms_bridge.schema import grants
 from grafana.history import FRIDGE, FRIDGE_BOX, WASHER, WASHER_BOX, steady, store
 from role_plugins import ROOT
-
-ROME = ZoneInfo("Europe/Rome")
-HOUR, DAY = 3600, 86400
-
-
-def at(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=ROME).timestamp())
-
-
-def single(valid_from: str, price: float) -> dict[str, Any]:
-    return {
-        "valid_from": valid_from,
-        "prices": {"": price},
-        "hours": [],
-        "other_hours": "",
-        "holiday_country": "",
-        "holiday_band": "",
-        "fixed_per_month": 0,
-        "fixed_per_year": 0,
-        "correction": False,
-    }
 
 
 @dataclass

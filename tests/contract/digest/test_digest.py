@@ -7,45 +7,17 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import datetime
 from email.message import EmailMessage
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from contract.digest.conftest import MailServer, Tool
+from contract.digest.conftest import Tool
 from database.authority import Authority
 from database.fixtures import Home
+from database.rome import DAY, HOUR, WEEK, at, single
 from grafana.history import FRIDGE, FRIDGE_BOX, WASHER, WASHER_BOX, reopen
-
-ROME = ZoneInfo("Europe/Rome")
-HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
-
-
-def at(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=ROME).timestamp())
-
-
-def single(valid_from: str, price: float) -> dict[str, Any]:
-    return {
-        "valid_from": valid_from,
-        "prices": {"": price},
-        "hours": [],
-        "other_hours": "",
-        "holiday_country": "",
-        "holiday_band": "",
-        "fixed_per_month": 0,
-        "fixed_per_year": 0,
-        "correction": False,
-    }
-
-
-def plain(message: EmailMessage) -> str:
-    part = message.get_body(("plain",))
-    assert isinstance(part, EmailMessage)
-    return str(part.get_content()).replace("\r\n", "\n")
-
+from mail_server import MailServer, plain_text
 
 MONDAY = at("2024-06-17 00:00")
 EIGHT = MONDAY + 8 * HOUR
@@ -175,7 +147,7 @@ class TestSending:
         assert message["Subject"] == "Mario Rossi: energy of the week from 10 June 2024 to 16 June 2024"
         assert message["From"] == '"ECMS, casa" <casa@example.org>'
         assert message.get_content_type() == "multipart/alternative"
-        assert plain(message) == "\n".join(tool.show(EIGHT, "weekly").stdout.split("\n")[2:])
+        assert plain_text(message) == "\n".join(tool.show(EIGHT, "weekly").stdout.split("\n")[2:])
         body = message.get_body(("html",))
         assert isinstance(body, EmailMessage)
         assert "44,160 Wh" in body.get_content()
