@@ -6,12 +6,12 @@ Boxes send all the while, and each test compares what they measured with what is
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 import socket
 import ssl
 import zoneinfo
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,6 @@ from e2e.home import Home, restarted
 from e2e.load import Load
 from ecms_bridge import names
 from hub import announced_port, announces_name
-from machines import down, inventory, up
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -116,16 +115,24 @@ def test_zone_retention_an_appliance_and_the_passwords_of_people_restart_nothing
         assert not database_admits(hub, user, old[name])
 
 
-def test_a_port_restarts_the_daemon_that_listens_and_boxes_find_it(home: Home, load: Load, stranger: Path) -> None:
+def test_a_port_and_passwords_restart_those_who_use_them(home: Home, load: Load, stranger: Stranger) -> None:
     """The run is limited to one of two homes; the other one's machine is not even asked."""
     hub = home.hub
+    household, writer, database = f"mqtt_{hub.slug}", f"mqtt_{names.WRITER_USER}", f"database_{names.WRITER_USER}"
+    old = home.forget(household, writer, database)
     before = hub.invocations()
     home.change(ecms_udp_port=NEW_PORT)
-    home.run("--limit", home.host, beside=[stranger])
-    assert restarted(before, hub.invocations()) == {"ecms-udp-to-mqtt", "avahi-daemon"}
+    home.run("--limit", home.host, beside=[stranger.inventory])
+    assert restarted(before, hub.invocations()) == {"ecms-udp-to-mqtt", "avahi-daemon", "ecms-mqtt-to-mysql"}
     assert hub.udp_port() == announced_port(hub.machine.address) == NEW_PORT
+    for name, user in ((household, hub.slug), (writer, names.WRITER_USER)):
+        assert broker_admits(home, user, home.secret(name))
+        assert not broker_admits(home, user, old[name])
+    assert database_admits(hub, names.WRITER_USER, home.secret(database))
+    assert not database_admits(hub, names.WRITER_USER, old[database])
     assert "hub-stranger" not in home.output()
-    assert not (stranger / ".secrets").exists()
+    assert not (stranger.inventory / ".secrets").exists()
+    assert not stranger.was_asked()
 
 
 def test_a_hostname_restarts_what_bears_it(home: Home, load: Load) -> None:
@@ -140,20 +147,6 @@ def test_a_hostname_restarts_what_bears_it(home: Home, load: Load) -> None:
     context = ssl.create_default_context(cafile=home.authority)
     for name, good in ((f"{HOSTNAME}.local", True), ("pi.local", False)):
         assert _is_certified(context, hub.machine.address, name) is good, name
-
-
-def test_rotated_passwords_restart_those_who_use_them(home: Home, load: Load) -> None:
-    hub = home.hub
-    household, writer, database = f"mqtt_{hub.slug}", f"mqtt_{names.WRITER_USER}", f"database_{names.WRITER_USER}"
-    old = home.forget(household, writer, database)
-    before = hub.invocations()
-    home.run()
-    assert restarted(before, hub.invocations()) == {"ecms-udp-to-mqtt", "ecms-mqtt-to-mysql"}
-    for name, user in ((household, hub.slug), (writer, names.WRITER_USER)):
-        assert broker_admits(home, user, home.secret(name))
-        assert not broker_admits(home, user, old[name])
-    assert database_admits(hub, names.WRITER_USER, home.secret(database))
-    assert not database_admits(hub, names.WRITER_USER, old[database])
 
 
 def test_one_tag_touches_one_service(home: Home, load: Load) -> None:
@@ -174,11 +167,25 @@ def test_one_tag_touches_one_service(home: Home, load: Load) -> None:
     assert not broker_admits(home, names.ADMIN_USER, old)
 
 
+@dataclass
+class Stranger:
+    """Another home's inventory, and the port of its machine, where only this test listens."""
+
+    inventory: Path
+    port: socket.socket
+
+    def was_asked(self) -> bool:
+        """Return whether anybody has connected."""
+        self.port.settimeout(0)
+        try:
+            self.port.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
 @pytest.fixture
-def stranger(home: Home) -> Iterator[Path]:
-    """The inventory of another home on a machine of its own, which nobody may log in to."""
-    machine = f"{home.hub.machine.name}-2"
-    other = up(machine, home.hub.machine.suite, "raspberrypi", home.hub.machine.network)
+def stranger(home: Home) -> Iterator[Stranger]:
     directory = home.inventory.parent / "stranger"
     (directory / "group_vars/altra_casa").mkdir(parents=True, exist_ok=True)
     variables = {"ecms_household_name": "Altra Casa", "ecms_devices": [{"id": 1, "name": "forno"}]}
@@ -186,14 +193,11 @@ def stranger(home: Home) -> Iterator[Path]:
     children: dict[str, object] = {
         group: {"children": {"altra_casa": {}}} for group in ("hub", "broker", "writer", "database")
     }
-    children["altra_casa"] = {"hosts": inventory({machine: "hub-stranger"})["all"]["hosts"]}  # type: ignore[index]
-    (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": children}}), encoding="utf-8")
-    logins = "journalctl --no-pager -u ssh | grep -c Accepted"
-    before = other.run(logins).stdout
-    yield directory
-    assert other.run(logins).stdout == before
-    if os.environ.get("ECMS_KEEP") != "1":
-        down(machine)
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        reached = {"ansible_host": "127.0.0.1", "ansible_port": port.getsockname()[1]}
+        children["altra_casa"] = {"hosts": {"hub-stranger": reached}}
+        (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": children}}), encoding="utf-8")
+        yield Stranger(directory, port)
 
 
 def _rotated(home: Home) -> list[str]:
