@@ -1,4 +1,4 @@
-"""The role grafana on a real machine and database, with a stand-in for the vendor's package: it proves the role.
+"""The roles grafana and digest on a real machine and database, the first with a stand-in for the vendor's package.
 
 ``ECMS_TEST_GRAFANA_DEB=file`` runs the same with a package of your own, such as the vendor's.
 """
@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e import mail
+from e2e.journal import Journal
 from grafana_stand_in.package import build
 from hub import REPOSITORY, SiteRun, run_site
 from hub.provision import ProvisionError
 from machines import Machine, down, inventory, up
+from mail_server import MAIL_PASSWORD, MAIL_USER, MailServer, plain_text
 from role_plugins import load
 
 module: Any = load("roles/grafana/library/grafana_organisations.py")
@@ -38,6 +41,8 @@ class Site:
 
     machine: Machine
     home: Path
+    mail: MailServer
+    authority: str
     variables: dict[str, Any] = field(default_factory=dict)
     runs: int = 0
 
@@ -86,7 +91,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     children[_SLUG] = {"hosts": {_HOST: {}}}
     (home / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": children}}))
     (home.parent / "connection.yml").write_text(yaml.safe_dump(inventory({_MACHINE: _HOST})))
-    made = Site(machine, home)
+    server, authority = mail.mail_server(machine, tmp_path_factory.mktemp("authority"))
+    server.start()
+    made = Site(machine, home, server, authority)
     made.variables = {
         "ecms_household_name": "Casa di Grafana",
         "ecms_mqtt_broker": "mosquitto",
@@ -94,11 +101,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "ecms_devices": [{"id": 1, "name": "lavatrice"}],
         "grafana_deb": str(package),
         "grafana_deb_sha256": checksum,
+        **mail.variables(server),
     }
     try:
         made.run(tags="bridge_install,database")
         yield made
     finally:
+        server.stop()
         if os.environ.get("ECMS_KEEP") != "1":
             down(_MACHINE)
 
@@ -115,10 +124,10 @@ def test_a_host_that_is_out_of_reach_is_said_with_what_to_do(site: Site) -> None
 
 
 def test_the_first_run_makes_it_and_the_second_changes_nothing(site: Site) -> None:
-    assert site.run().changed > 0
-    again = site.run()
+    assert site.run(tags="grafana,digest").changed > 0
+    again = site.run(tags="grafana,digest")
     assert again.changed == 0, site.log.read_text()
-    checked = site.run("--check", "--diff")
+    checked = site.run("--check", "--diff", tags="grafana,digest")
     assert checked.changed == 0, site.log.read_text()
     assert site.rules() == {
         "Sovraccarico",
@@ -135,7 +144,8 @@ def test_no_secret_is_readable_by_others_nor_in_a_process_list_or_log(site: Site
     owners = site.machine.run(["find", f"{_DIRECTORY}/secrets", "-type", "f", "-printf", "%u:%g %m\\n"]).stdout
     assert readable == ""
     assert set(owners.splitlines()) == {"root:grafana 640"}
-    secrets = [site.secret(name) for name in ("grafana_admin", "grafana_secret_key", f"grafana_user_{_SLUG}")]
+    generated = ("grafana_admin", "grafana_secret_key", f"grafana_user_{_SLUG}", f"database_grafana_{_SLUG}")
+    secrets = [MAIL_PASSWORD, *(site.secret(name) for name in generated)]
     words = site.machine.run(["sh", "-c", "cat /proc/[0-9]*/cmdline; journalctl --output=cat --no-pager"]).stdout
     logs = "".join(path.read_text() for path in site.home.parent.glob("site-*.log"))
     assert [secret for secret in secrets if secret in words or secret in logs] == []
@@ -150,44 +160,82 @@ def test_the_household_logs_in_and_nobody_else(site: Site) -> None:
     assert site.api().ask("GET", "/api/admin/settings", credentials=own)[0] in {403, 404}
 
 
-def test_an_alert_is_one_entry_and_one_run_without_a_restart(site: Site) -> None:
+def test_the_digest_is_sent_once_by_a_service_without_rights(site: Site) -> None:
+    unit, machine, period = f"ecms-digest@{_SLUG}", site.machine, mail.due_period()
+    said = Journal(machine, unit)
+    timer = ["systemctl", "show", "--value", "-PActiveState", "-PUnitFileState", f"{unit}.timer"]
+    assert machine.run(timer).stdout.split() == ["active", "enabled"]
+    machine.run(["systemd-analyze", "security", "--no-pager", "--threshold=15", f"{unit}.service"])
+    wh = mail.measure(machine, _SLUG, hours=12)
+
+    waits = {"kind": "weekly", "first_day": period.first.isoformat(), "sent": 0, "waiting": 1}
+    assert machine.run(["systemctl", "start", unit], check=False).returncode != 0
+    said.wait_for("cannot be trusted: its certificate is not of the authority in /etc/ssl/certs/ca-certificates.crt")
+    [told] = mail.told_by_status(machine)
+    assert (told["slug"], told["letters"][0] | waits) == (_SLUG, told["letters"][0])
+    assert site.mail.taken == []
+
+    machine.write(mail.AUTHORITY, site.authority)
+    machine.run(["update-ca-certificates"])
+    for _ in range(2):
+        machine.run(["systemctl", "start", unit])
+    [message] = site.mail.taken
+    assert (message["To"], message["From"]) == (mail.RECIPIENT, f"ECMS <{MAIL_USER}>")
+    text = plain_text(message)
+    assert f"lavatrice\n  {wh:,} Wh, costo ignoto\n".replace(",", ".", 1) in text, text
+    sent = waits | {"sent": 1, "waiting": 0, "due_since": None}
+    assert mail.told_by_status(machine) == [{"slug": _SLUG, "trouble": None, "letters": [sent]}]
+    # The service's user was made for its run, and only root reads what it remembers.
+    owner, mode = machine.run(f"stat -c '%u %a' /var/lib/private/ecms-digest/{_SLUG}").stdout.split()
+    assert (61184 <= int(owner) <= 65519, mode) == (True, "700")
+    shown = machine.run(["ecms-digest", "--print", "weekly"]).stdout
+    assert shown.endswith(text)
+    lines = "\n".join(said.lines())
+    assert f"sent the weekly digest of {period.first} to {mail.RECIPIENT}" in lines
+    assert MAIL_PASSWORD not in lines
+
+
+def test_a_digest_that_is_switched_off_is_gone(site: Site) -> None:
+    machine, files = site.machine, "/etc/ecms/digest /usr/local/bin/ecms-digest /etc/systemd/system/*/ecms-digest@*"
+    wanted, site.variables["ecms_digest"] = site.variables["ecms_digest"], []
+    assert site.run("--check", tags="digest").changed > 0
+    assert machine.run(f"ls -d {files}").returncode == 0
+    site.run(tags="digest")
+    assert machine.run(f"ls -d {files}", check=False).stdout == ""
+    assert machine.run(["systemctl", "list-units", "--all", "--no-legend", "ecms-digest@*"]).stdout == ""
+    assert site.run(tags="digest").changed == 0, site.log.read_text()
+    site.variables["ecms_digest"] = wanted
+
+
+def test_alerts_and_passwords_change_by_a_run_without_a_restart(site: Site) -> None:
     started = site.started()
     site.variables["ecms_alerts"] = [{"name": "bucato pronto", "kind": "finished", "device": 1}]
     assert site.run().changed > 0
     assert "bucato pronto" in site.rules()
-    site.variables["ecms_alerts"] = []
-    site.run()
-    assert "bucato pronto" not in site.rules()
-    assert site.started() == started
-    assert site.run().changed == 0, site.log.read_text()
 
-
-def test_passwords_change_by_a_run(site: Site) -> None:
     old = {name: site.secret(name) for name in ("grafana_admin", f"grafana_user_{_SLUG}")}
     for name in old:
         (site.home / ".secrets" / name).unlink()
+    site.variables["ecms_alerts"] = []
     site.run()
+    assert "bucato pronto" not in site.rules()
     for login, name in (("admin", "grafana_admin"), (_SLUG, f"grafana_user_{_SLUG}")):
         assert site.secret(name) != old[name]
         assert site.api().ask("GET", "/api/user", credentials=(login, site.secret(name)))[0] == 200
         assert site.api().ask("GET", "/api/user", credentials=(login, old[name]))[0] == 401
+    assert site.started() == started
     assert site.run().changed == 0, site.log.read_text()
 
 
-def test_a_database_that_is_gone_is_made_anew(site: Site) -> None:
-    site.machine.run(["systemctl", "stop", "grafana-server"])
-    site.machine.run(["sh", "-c", "rm -f /var/lib/grafana/grafana.db*"])
-    site.run()
-    assert "Sovraccarico" in site.rules()
-
-
-def test_a_server_that_does_not_start_is_told_with_its_journal(site: Site) -> None:
+def test_a_server_that_does_not_start_is_told_and_one_without_its_database_made_anew(site: Site) -> None:
     site.variables |= {"grafana_http_addr": "192.0.2.1", "grafana_api_host": "127.0.0.1", "grafana_start_timeout_s": 12}
     with pytest.raises(ProvisionError, match=r"grafana-server does not answer at http://127\.0\.0\.1:3000"):
         site.run()
     assert "cannot assign requested address" in site.log.read_text().lower()
     for name in ("grafana_http_addr", "grafana_api_host", "grafana_start_timeout_s"):
         del site.variables[name]
+    site.machine.run(["systemctl", "stop", "grafana-server"])
+    site.machine.run(["sh", "-c", "rm -f /var/lib/grafana/grafana.db*"])
     site.run()
     assert "Sovraccarico" in site.rules()
 

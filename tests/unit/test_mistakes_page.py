@@ -94,7 +94,7 @@ class Refusal:
 def refusals() -> Iterator[Refusal]:
     for path in sorted((ROOT / "roles").glob("*/tasks/*.yml")):
         for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
-            action = next((task[name] for name in REFUSING if name in task), {})
+            action: dict[str, Any] = next((task[name] for name in REFUSING if name in task), {})
             said = action.get("fail_msg") or action.get("msg") or ""
             loop = task.get("loop")
             # A task may take its sentences from what it loops over.
