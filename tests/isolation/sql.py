@@ -25,6 +25,9 @@ from database.server import PrivateServer, Server, free_port
 from ecms_bridge import names
 from ecms_bridge.config import DatabaseSettings
 from ecms_bridge.messages import Reading
+from ecms_bridge.schema import cli
+from ecms_bridge.schema.errors import SchemaError
+from ecms_bridge.schema.migrator import packaged_migrations
 from ecms_bridge.schema.statistics import Choice, Statistics, Wanted
 from ecms_bridge.schema.users import Users, read_users
 from ecms_bridge.session import Session, open_session
@@ -438,6 +441,24 @@ class Matrix:
                     )
                 yield self._told_apart(user, home)
             yield self._read(user, home, whose)
+        yield self.held_up("a_b", "acb")
+
+    def held_up(self, slug: str, home: str) -> tuple[Cell, bool]:
+        """Hold all locks of ``ecms-schema`` that a home's reader can name, and let the tool do its work on another."""
+        user = names.grafana_user(slug)
+        session = self._stand.log_in(user, self._door)
+        with closing(session), session.cursor() as cursor:
+            known = [f"ecms-schema-{home}", cli.lock_name(cursor, home), cli.lock_name(cursor, home, ADMIN)]
+            for name in known:
+                cursor.execute("SELECT GET_LOCK(%s, 0)", (name,))
+            with closing(self._stand.log_in(ADMIN, self._door)) as admin:
+                try:
+                    cli.apply(admin, self._stand.homes[home].household, packaged_migrations())
+                except SchemaError:
+                    held_up = True
+                else:
+                    held_up = False
+        return self._cell("a household", "hold up the migration", OTHER, f"{user}: {known[0]}", allowed=False), held_up
 
     def _read(self, user: str, home: str, whose: str) -> tuple[Cell, bool]:
         """See the reading that the writer stored, by the view that the document's queries use."""

@@ -146,7 +146,7 @@ class TestMigrations:
     def test_a_run_that_has_to_wait_too_long_says_so(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cli, "_TURN_WAIT_S", 0)
         with closing(home.server.session()) as other, other.cursor() as cursor:
-            cursor.execute("SELECT GET_LOCK(%s, 0)", (f"ecms-schema-{home.slug}",))
+            cursor.execute("SELECT GET_LOCK(%s, 0)", (cli.lock_name(cursor, home.slug),))
             with pytest.raises(SchemaError, match="another ecms-schema is at work"):
                 home.apply()
 

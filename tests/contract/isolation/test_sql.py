@@ -5,10 +5,16 @@ With ``ECMS_TEST_MARIADB`` it is asked of that server, such as MariaDB 11.8, by 
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from database.fixtures import PASSWORD
+from ecms_bridge.names import grafana_user
+from ecms_bridge.schema import cli
 from isolation.ledger import Ledger
-from isolation.sql import HOMES, Matrix, Stand, names_of
+from isolation.sql import ADMIN, HOMES, SOCKET, WRITER, Matrix, Stand, names_of
+from notrun import not_run
 
 PARTS = ("doors", "households", "catalogue", "writer", "admin", "statistics", "server")
 
@@ -27,3 +33,21 @@ def test_names_are_there_to_be_found(stand: Stand) -> None:
     for name in ("SCHEMATA", "TABLES", "COLUMNS", "STATISTICS", "VIEWS", "SCHEMA_PRIVILEGES", "PROCESSLIST"):
         assert f"SELECT * FROM information_schema.`{name}`" in finds
     assert {"SHOW DATABASES", "SHOW PROCESSLIST"} <= finds
+
+
+def test_root_and_the_administrator_take_turns_by_a_lock_nobody_else_can_name(stand: Stand) -> None:
+    if SOCKET not in stand.doors:
+        not_run("root logs in by the socket, which the server of ECMS_TEST_MARIADB has elsewhere")
+    names = {}
+    for user in ("root", ADMIN, WRITER, grafana_user("acb")):
+        with closing(stand.log_in(user, stand.doors[0], "" if user == "root" else PASSWORD)) as session:
+            names[user] = cli.lock_name(session.cursor(), "acb", ADMIN)
+    assert names["root"] == names[ADMIN]
+    assert names[ADMIN] not in (names[WRITER], names[grafana_user("acb")])
+
+
+def test_a_lock_that_others_can_name_would_be_found(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "lock_name", lambda _cursor, slug, _admin="": f"ecms-schema-{slug}")
+    monkeypatch.setattr(cli, "_TURN_WAIT_S", 0)
+    _, held_up = Matrix(stand, stand.doors[0]).held_up("a_b", "acb")
+    assert held_up

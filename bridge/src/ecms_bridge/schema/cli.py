@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pymysql
 from pymysql.constants import ER
+from pymysql.cursors import Cursor
 
 import ecms_bridge
 from ecms_bridge import names
@@ -142,9 +144,9 @@ def _remove(options: argparse.Namespace, settings: DatabaseSettings) -> list[str
     with closing(_open(*_login(options, settings))) as session:
         given: list[str] = []
         if not options.check:
-            with _turn(session, names.STATISTICS):
+            with _turn(session, names.STATISTICS, settings.user):
                 given = statistics.Statistics(session).leave(slug)
-        with _turn(session, slug):
+        with _turn(session, slug, settings.user):
             return [*given, *removal.remove(session, slug, check=options.check)]
 
 
@@ -212,10 +214,13 @@ def _extend_prices(session: Session, household: Household, *, days_changed: bool
 
 
 @contextmanager
-def _turn(session: Session, slug: str) -> Iterator[None]:
-    """Hold the household's turn, so that two runs of this tool never mix their DDL."""
-    name = f"ecms-schema-{slug}"
+def _turn(session: Session, slug: str, admin: str = "") -> Iterator[None]:
+    """Hold the household's turn, so that two runs of this tool never mix their DDL.
+
+    ``admin`` is the administrator in whose place root is at work.
+    """
     with session.cursor() as cursor:
+        name = lock_name(cursor, slug, admin)
         cursor.execute("SELECT GET_LOCK(%s, %s)", (name, _TURN_WAIT_S))
         if cursor.fetchone() != (1,):
             msg = f"another ecms-schema is at work on {slug!r}: wait until it has ended and try again"
@@ -226,6 +231,22 @@ def _turn(session: Session, slug: str) -> Iterator[None]:
             if session.open:
                 session.rollback()
                 cursor.execute("SELECT RELEASE_LOCK(%s)", (name,))
+
+
+def lock_name(cursor: Cursor, slug: str, admin: str = "") -> str:
+    """Return the name of the lock that is a household's turn.
+
+    Whoever is let in may hold any lock that he can name, a household's reader too. So the name holds a part that only
+    the administrator and root can read: how the administrator is let in.
+    """
+    cursor.execute("SELECT CURRENT_USER()")
+    name, _, host = str((cursor.fetchone() or ("@",))[0]).rpartition("@")
+    if admin and name != admin:
+        name, host = admin, "localhost"
+    secret = ""
+    with suppress(pymysql.MySQLError):
+        secret = users.creation_of(cursor, name, host) or ""
+    return f"ecms-schema-{slug}-{hashlib.sha256(secret.encode()).hexdigest()[:16]}"
 
 
 def _today() -> date:

@@ -103,9 +103,6 @@ class Users:
         """Make the account what it should be; return what changed, without any secret. Raises SchemaError."""
         try:
             with self._session.cursor() as cursor:
-                with contextlib.suppress(pymysql.MySQLError):
-                    # MySQL's hashes are bytes that are no text; MariaDB's are text and it has no such variable.
-                    cursor.execute("SET SESSION print_identified_with_as_hex = ON")
                 return self._remove(cursor, user) if user.absent else self._apply(cursor, user)
         except pymysql.MySQLError as error:
             if error.args[0] in _NO_RIGHT:
@@ -117,14 +114,14 @@ class Users:
             raise
 
     def _remove(self, cursor: Cursor, user: User) -> list[str]:
-        if _described(cursor, user.name, user.host) is None:
+        if creation_of(cursor, user.name, user.host) is None:
             return []
         self._run(cursor, "DROP USER IF EXISTS %s@%s", user.name, user.host)
         return [f"remove {user.name}@{user.host}"]
 
     def _apply(self, cursor: Cursor, user: User) -> list[str]:
         label = f"{user.name}@{user.host}"
-        described = _described(cursor, user.name, user.host)
+        described = creation_of(cursor, user.name, user.host)
         requires = " REQUIRE SSL" if user.tls else " REQUIRE NONE"
         if described is None:
             create = f"CREATE USER %s@%s IDENTIFIED BY %s{requires}"
@@ -178,8 +175,11 @@ class Users:
         return False
 
 
-def _described(cursor: Cursor, name: str, host: str) -> str | None:
+def creation_of(cursor: Cursor, name: str, host: str) -> str | None:
     """Return how the server would create the account, None if there is none."""
+    with contextlib.suppress(pymysql.MySQLError):
+        # MySQL's hashes are bytes that are no text; MariaDB's are text and it has no such variable.
+        cursor.execute("SET SESSION print_identified_with_as_hex = ON")
     try:
         cursor.execute("SHOW CREATE USER %s@%s", (name, host))
     except pymysql.MySQLError as error:
