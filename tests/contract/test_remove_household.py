@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
 import shutil
 import stat
 import subprocess
@@ -189,21 +190,53 @@ class Central:
             return sorted(observer.retained(slug))
 
     def run(self, *arguments: str, homes: tuple[str, ...] = (GOES, STAYS)) -> subprocess.CompletedProcess[str]:
-        environment = {
+        """Run the playbook where nobody can be asked."""
+        return subprocess.run(
+            self.command(*arguments, homes=homes),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def run_by_hand(self, typed: str, homes: tuple[str, ...]) -> tuple[int, str]:
+        """Run the playbook at a terminal and type when it asks; return its status and all that was to be seen."""
+        pid, terminal = pty.fork()
+        if not pid:
+            os.execvpe(sys.executable, self.command(*TYPED, homes=homes), self.environment())
+        said, answered = b"", False
+        while True:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            said += piece
+            if not answered and f"Type {GOES} to remove it".encode() in said.split(b"TASK [The name")[-1]:
+                os.write(terminal, f"{typed}\r".encode())
+                answered = True
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
         }
+
+    def command(self, *arguments: str, homes: tuple[str, ...]) -> list[str]:
         inventories = [word for name in ("central", *homes) for word in ("-i", str(self.directory / "homes" / name))]
-        command = [
+        return [
+            sys.executable,
             str(Path(sys.executable).parent / "ansible-playbook"),
             str(ROOT / "playbooks/remove_household.yml"),
             *inventories, "-e", f"directory={self.exports}", *arguments,
         ]  # fmt: skip
-        return subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False
-        )
 
 
 @pytest.fixture
@@ -221,6 +254,18 @@ def central(tmp_path: Path) -> Iterator[Central]:
         database.remove()
 
 
+def check_export(central: Central) -> None:
+    """Look at what is kept of the household that went: all of it, for nobody else, and nothing on the host."""
+    (export,) = central.exports.iterdir()
+    assert stat.S_IMODE(export.stat().st_mode) == 0o700
+    lines = {path.name: gzip.decompress(path.read_bytes()).decode() for path in export.glob("*/*.gz")}
+    assert set(lines) == {"reading.csv.gz", "hour.csv.gz", "day.csv.gz", "schema.sql.gz"}
+    assert ",lavatrice,02:00:00:00:00:01,1.234," in lines["reading.csv.gz"]
+    assert ",lavatrice," in lines["hour.csv.gz"]
+    assert "INSERT INTO `data_a_b`" in lines["schema.sql.gz"]
+    assert not list(Path("/var/tmp").glob("ecms-export-*"))
+
+
 def test_a_household_goes_with_all_it_had_and_its_neighbour_keeps_everything(central: Central) -> None:
     with new_home(central.database, GOES) as goes, new_home(central.database, STAYS) as stays:
         for home in (goes, stays):
@@ -234,6 +279,10 @@ def test_a_household_goes_with_all_it_had_and_its_neighbour_keeps_everything(cen
         wrong = central.run(*TYPED, "-e", "confirm=acb")
         assert wrong.returncode == 2
         assert "is not" in wrong.stdout + wrong.stderr
+        assert not central.exports.exists()
+        dry = central.run(*TYPED, "--check")
+        assert dry.returncode == 0, dry.stdout + dry.stderr
+        assert "remove the schema ecms_a_b" in dry.stdout
         assert not central.exports.exists()
         # The last service cannot do it, and so the first ones were not touched.
         old = central.run(*TYPED, "-e", "confirm=a_b", "-e", f"database_programs={central.directory}")
@@ -255,14 +304,7 @@ def test_a_household_goes_with_all_it_had_and_its_neighbour_keeps_everything(cen
         assert central.admits(STAYS)
         assert "write its SD card anew" in done.stdout
 
-        (export,) = central.exports.iterdir()
-        assert stat.S_IMODE(export.stat().st_mode) == 0o700
-        lines = {path.name: gzip.decompress(path.read_bytes()).decode() for path in export.glob("*/*.gz")}
-        assert set(lines) == {"reading.csv.gz", "hour.csv.gz", "day.csv.gz", "schema.sql.gz"}
-        assert ",lavatrice,02:00:00:00:00:01,1.234," in lines["reading.csv.gz"]
-        assert ",lavatrice," in lines["hour.csv.gz"]
-        assert "INSERT INTO `data_a_b`" in lines["schema.sql.gz"]
-        assert not list(Path("/var/tmp").glob("ecms-export-*"))
+        check_export(central)
 
         again = central.run(*TYPED, "-e", "confirm=a_b")
         assert again.returncode == 0, again.stdout + again.stderr
@@ -273,7 +315,8 @@ def test_a_household_goes_with_all_it_had_and_its_neighbour_keeps_everything(cen
         goes.apply()
         central.grant(GOES)
         (central.directory / "etc/households" / f"{GOES}.json").write_text(json.dumps(goes.facts))
-        rest = central.run(*TYPED, "-e", "confirm=a_b", homes=(STAYS,))
-        assert rest.returncode == 0, rest.stdout + rest.stderr
+        status, said = central.run_by_hand("a_b", homes=(STAYS,))
+        assert status == 0, said
+        assert "Everything above will be gone for ever. Type a_b to remove it" in said
         assert central.state(GOES) == {}
         assert central.state(STAYS) == before[STAYS]
