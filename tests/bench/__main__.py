@@ -32,8 +32,9 @@ PARTS = {
     "home": "one home: latency, memory, writes",
     "queries": "panels over months and years",
     "site": "site.yml on a fresh machine",
+    "homes": "site.yml for up to twenty homes on one machine",
 }
-_UNASKED = tuple(part for part in PARTS if part != "site")
+_UNASKED = tuple(part for part in PARTS if part not in {"site", "homes"})
 _PART_TIMEOUT_S = 3600.0
 _PATIENCE_S = 20.0
 
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--scale", choices=SCALES, default="year")
     parts = "; ".join(f"{name}: {what}" for name, what in PARTS.items())
-    parser.add_argument("--parts", default="", metavar="A,B", help=f"by default all but site, or 'all' ({parts})")
+    parser.add_argument("--parts", default="", metavar="A,B", help=f"'all', or by default all but site, homes: {parts}")
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
     return parser
 

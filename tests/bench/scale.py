@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Sizes of one scale: rows, readings and days are numbers, ``home_s`` and ``query_timeout_s`` seconds.
+    """Sizes of one scale: rows, readings, days and households are numbers, ``home_s`` and ``query_timeout_s`` seconds.
 
     ``judged``: whether its figures are held against the bars.
     """
@@ -26,6 +26,7 @@ class Scale:
     histories_days: tuple[int, ...]
     query_runs: int
     query_timeout_s: float
+    households: tuple[int, ...]
 
 
 def _scale(name: str, *histories_days: int) -> Scale:
@@ -44,6 +45,7 @@ def _scale(name: str, *histories_days: int) -> Scale:
         histories_days=histories_days,
         query_runs=5,
         query_timeout_s=60.0,
+        households=(1, 5, 10, 20),
     )
 
 
@@ -63,6 +65,7 @@ SCALES = {
         histories_days=(2,),
         query_runs=1,
         query_timeout_s=20.0,
+        households=(1, 2),
     ),
     "month": _scale("month", 30),
     "year": _scale("year", 30, 365),
