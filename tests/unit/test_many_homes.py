@@ -199,3 +199,22 @@ def test_the_examples_of_many_homes_are_sound(tmp_path: Path) -> None:
         assert facts["slug"] == SLUGS[home]
         assert facts["hosts"] == {group: [CENTRAL] for group in ("broker", "writer", "database")}
     assert not list(work.glob("*/.secrets"))
+
+
+def test_what_one_home_sets_for_all_is_refused(homes: Path) -> None:
+    groups = homes / "casa_bianchi/group_vars"
+    (groups / "all").mkdir()
+    (groups / "all/prices.yml").write_text("ecms_currency: EUR\nbridge_restart_s: 2\n", encoding="utf-8")
+    (groups / "anna_bianchi/all.yml").write_text("ecms_language: it\n", encoding="utf-8")
+    hosts = homes / "casa_rossi/hosts.yml"
+    with_vars = yaml.safe_load(hosts.read_text("utf-8"))
+    with_vars["all"]["vars"] = {"ecms_timezone": "Europe/Rome", "ansible_user": "pi"}
+    hosts.write_text(yaml.safe_dump(with_vars), encoding="utf-8")
+    named = [word for name in ("central", *HUBS) for word in ("-i", str(homes / name))]
+    done = ansible(homes.parent, ROOT / "site.yml", *named)
+    assert done.returncode == 2
+    said = done.stdout + done.stderr
+    for place, name in (("casa_bianchi/group_vars/all/prices.yml", "currency"), ("casa_rossi/hosts.yml", "timezone")):
+        assert f"{place}: ecms_{name} stands in the group all, where the last inventory's counts for every home" in said
+    assert "ecms_language stands" not in said
+    assert "restart_s stands" not in said

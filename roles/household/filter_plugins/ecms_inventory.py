@@ -27,6 +27,7 @@ from household_checks.hosts import (  # noqa: E402
 from household_checks.removal import confirmation_mistakes, removal_mistakes  # noqa: E402
 from household_checks.scaffold import neighbour_mistakes, new_household, scaffold_mistakes  # noqa: E402
 from household_checks.secrets import kept_secret_mistakes, secret_names  # noqa: E402
+from household_checks.shared import shared_mistakes  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "ecms_file_mistakes": file_mistakes,
+            "ecms_shared_mistakes": shared_mistakes,
             "ecms_host_mistakes": host_mistakes,
             "ecms_stray_mistakes": stray_mistakes,
             "ecms_run_mistakes": run_mistakes,

@@ -18,11 +18,12 @@ _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "
 
 def file_mistakes(sources: Iterable[str]) -> list[str]:
     """Return a sentence for each mistake of YAML in these inventories and the files of variables beside them."""
-    files = sorted({path for source in sources for path in _files_of(Path(source))})
+    files = sorted({path for source in sources for path in inventory_files(Path(source))})
     return [f"{path}{fault}." for path in files for fault in _faults(path)]
 
 
-def _files_of(source: Path) -> Iterator[Path]:
+def inventory_files(source: Path) -> Iterator[Path]:
+    """Yield the files of an inventory and those of variables beside it."""
     directory = source if source.is_dir() else source.parent
     variables = (path for folder in FOLDERS for path in (directory / folder).rglob("*"))
     # An inventory of another kind has another suffix, or none.
