@@ -146,26 +146,36 @@ def dashboards(households: Sequence[Facts], source: str, *, to_import: bool = Fa
     return found
 
 
-def readers(households: Sequence[Facts]) -> list[dict[str, str]]:
-    """Return the user of each household that sees most of its organisation: slug, login and password."""
+def readers(households: Sequence[Facts]) -> dict[str, dict[str, str]]:
+    """Return login and password of the user of each household, by its slug, who sees most of its organisation."""
     rank = ("Admin", "Editor", "Viewer")
-    found = []
+    found = {}
     for household in households:
         for user in sorted(household["grafana_users"], key=lambda one: rank.index(one["role"]))[:1]:
             login = str(user["login"])
             password = str(household["secrets"][f"grafana_user_{login}"])
-            found.append({"slug": str(household["slug"]), "login": login, "password": password})
+            found[str(household["slug"])] = {"login": login, "password": password}
     return found
+
+
+def found_dashboards(results: Sequence[Facts]) -> list[dict[str, str]]:
+    """Return slug, uid and title of each dashboard in the results of a loop over slugs and ``/api/search``."""
+    return [
+        {"slug": str(one["item"]), "uid": str(found["uid"]), "title": str(found["title"])}
+        for one in results
+        for found in one.get("json") or []
+    ]
 
 
 def copies(results: Sequence[Facts]) -> list[dict[str, str]]:
     """Return the dashboards that are a household's own as files to import: slug, name of the file and its text.
 
-    ``results`` are those of the loop over ``/api/dashboards/uid/...``. What the playbook provisioned is left out.
+    ``results`` are those of a loop over ``found_dashboards`` and ``/api/dashboards/uid/...``. What the playbook
+    provisioned is left out.
     """
     return [
         {
-            "slug": str(one["item"][0]["item"]["slug"]),
+            "slug": str(one["item"]["slug"]),
             "name": _file_name(one["json"]["dashboard"]),
             "text": _text(importable(one["json"]["dashboard"])),
         }
@@ -192,5 +202,6 @@ class FilterModule:
         return {
             "ecms_grafana_dashboards": dashboards,
             "ecms_grafana_readers": readers,
+            "ecms_grafana_found_dashboards": found_dashboards,
             "ecms_grafana_copies": copies,
         }

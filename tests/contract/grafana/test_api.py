@@ -317,9 +317,9 @@ def test_a_run_without_a_household_leaves_everything_of_it(stand_in: StandIn) ->
 def test_a_copy_outlives_provisioning_and_an_original_cannot_be_saved_over(stand_in: StandIn) -> None:
     home = facts(ecms_grafana_users=[BRUNO]) | {"secrets": SECRETS | {"grafana_user_bruno": "brunos-word-of-20-char"}}
     ids = provision(stand_in, home)
-    (reader,) = handed.readers([home])
-    assert reader == {"slug": "mario_rossi", "login": "bruno", "password": "brunos-word-of-20-char"}
-    api = module.Api(stand_in.url, reader["login"], reader["password"], None)
+    readers = handed.readers([home])
+    assert readers == {"mario_rossi": {"login": "bruno", "password": "brunos-word-of-20-char"}}
+    api = module.Api(stand_in.url, *readers["mario_rossi"].values(), None)
     original = api.must("GET", "/api/dashboards/uid/ecms-casa")["dashboard"]
     for overwrite in (False, True):
         status, answer = api.ask("POST", "/api/dashboards/db", {"dashboard": original, "overwrite": overwrite})
@@ -331,9 +331,10 @@ def test_a_copy_outlives_provisioning_and_an_original_cannot_be_saved_over(stand
     assert api.must("GET", f"/api/dashboards/uid/{made}")["dashboard"]["panels"] == own["panels"]
     assert api.must("GET", "/api/dashboards/uid/ecms-casa")["dashboard"] == original
     # What the playbook writes of it, and how it comes into another organisation.
+    there = [{"item": "mario_rossi", "json": api.must("GET", "/api/search?type=dash-db&limit=5000")}]
     found = [
-        {"item": [{"item": reader}], "json": api.must("GET", f"/api/dashboards/uid/{one['uid']}")}
-        for one in api.must("GET", "/api/search?type=dash-db&limit=5000")
+        {"item": one, "json": api.must("GET", f"/api/dashboards/uid/{one['uid']}")}
+        for one in handed.found_dashboards(there)
     ]
     ((slug, name, text),) = [tuple(one.values()) for one in handed.copies(found)]
     assert (slug, name) == ("mario_rossi", f"casa-mia-{made}.json")

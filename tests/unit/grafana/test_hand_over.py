@@ -140,7 +140,12 @@ def test_whoever_sees_most_is_asked() -> None:
         {"slug": "x", "grafana_users": users, "secrets": secrets},
         {"slug": "y", "grafana_users": [], "secrets": {}},
     ]
-    assert handed.readers(given) == [{"slug": "x", "login": "b", "password": "b" * 20}]
+    assert handed.readers(given) == {"x": {"login": "b", "password": "b" * 20}}
+
+
+def test_what_the_playbook_loops_over_holds_no_password() -> None:
+    results = [{"item": "x", "json": [{"uid": "u", "title": "t"}]}, {"item": "y", "skipped": True}]
+    assert handed.found_dashboards(results) == [{"slug": "x", "uid": "u", "title": "t"}]
 
 
 @pytest.mark.parametrize(
