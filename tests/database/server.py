@@ -64,6 +64,7 @@ class PrivateServer(Server):
                     "mariadb-install-db",
                     "--no-defaults",
                     f"--datadir={self.directory / 'data'}",
+                    f"--tmpdir={self.directory}",
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
                     *self._run_as,
@@ -83,6 +84,8 @@ class PrivateServer(Server):
             f"--datadir={self.directory / 'data'}",
             f"--socket={self.settings.socket}",
             f"--pid-file={self.directory / 'pid'}",
+            # A server that starts removes from here what looks like a temporary table, another server's too.
+            f"--tmpdir={self.directory}",
             "--innodb-buffer-pool-size=128M",
             "--innodb-log-file-size=32M",
             *(self._options or ("--skip-networking",)),
