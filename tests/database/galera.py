@@ -19,7 +19,10 @@ _SYNCED_S = 120.0
 
 
 class Node(PrivateServer):
-    """A node: ``port`` is for clients, the address ``cluster_port`` for the other nodes."""
+    """A node: ``port`` is for clients."""
+
+    start_s = 180.0
+    """It answers once it has got from the others what it missed."""
 
     def __init__(self, cluster_ports: list[int], number: int, tls: str, like: PrivateServer | None = None) -> None:
         self.port = free_port()
@@ -70,6 +73,12 @@ class Node(PrivateServer):
         while (state := self.state("wsrep_local_state_comment")) != "Synced":
             assert time.monotonic() < deadline, (state, (self.directory / "log").read_text("utf-8", "replace"))
             time.sleep(0.1)
+
+    def caught_up(self) -> None:
+        """Wait until the node has applied all that was committed anywhere before."""
+        with closing(self.session()) as session, session.cursor() as cursor:
+            cursor.execute("SET SESSION wsrep_sync_wait = 1")
+            cursor.execute("SELECT User FROM mysql.user LIMIT 1")
 
     def state(self, name: str) -> str:
         """Return a status variable."""

@@ -15,8 +15,6 @@ import pymysql
 from ecms_bridge.config import DatabaseSettings
 from ecms_bridge.session import Session, open_session
 
-_START_S = 30.0
-
 
 class Server:
     """A server to run tests against, with a user who may do everything."""
@@ -43,6 +41,9 @@ class Server:
 
 class PrivateServer(Server):
     """A server of our own, that can be killed and started again."""
+
+    start_s = 30.0
+    """So long it may take until it answers."""
 
     def __init__(self, *options: str, below: Path | None = None, like: PrivateServer | None = None) -> None:
         """Make its directory, ``below`` another one or where temporary files are, and its system tables.
@@ -97,7 +98,7 @@ class PrivateServer(Server):
         """Start the server, with more options for this time, and wait until it answers."""
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(self.command(*options), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + self.start_s
         while True:
             try:
                 pymysql.connect(unix_socket=self.settings.socket, user="root", ssl_disabled=True).close()

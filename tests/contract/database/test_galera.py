@@ -19,8 +19,11 @@ from database.galera import Cluster, Node
 from database.mosquitto import Broker, Hub
 from ecms_bridge import names
 from ecms_bridge.config import DatabaseSettings
+from ecms_bridge.messages import Reading
 from ecms_bridge.schema import grants
 from ecms_bridge.session import explain, is_clustered, node_of, open_session
+from ecms_bridge.writer.database import ReadingsDatabase
+from ecms_bridge.writer.inbox import Batch
 
 SLUG = "casa"
 
@@ -41,7 +44,10 @@ def home(cluster: Cluster) -> Iterator[Home]:
 @pytest.fixture
 def user(cluster: Cluster, home: Home) -> Iterator[str]:
     users = Users(cluster.nodes[-1], [])
-    yield users.make(grants.writer_grants(home.slug))
+    made = users.make(grants.writer_grants(home.slug))
+    for node in cluster.nodes:
+        node.caught_up()
+    yield made
     users.remove()
 
 
@@ -55,9 +61,8 @@ def broker() -> Iterator[Broker]:
 
 def contents(node: Node, home: Home) -> list[tuple[str, int]]:
     """Return what a node holds of a household, as checksums of its tables, after all that was committed before."""
+    node.caught_up()
     with closing(node.session()) as session, session.cursor() as cursor:
-        cursor.execute("SET SESSION wsrep_sync_wait = 1")
-        cursor.execute("SELECT 1 FROM mysql.user LIMIT 1")
         found = []
         for table in (names.data_table(home.slug), names.rollup_table(home.slug), "box", "rollup_day", "cluster_turn"):
             cursor.execute(f"CHECKSUM TABLE {home.schema}.{table}")
@@ -116,6 +121,40 @@ def test_a_node_killed_under_load_loses_and_doubles_nothing(
     model.check(home)
     first, *others = (contents(node, home) for node in cluster.nodes)
     assert others == [first, first]
+
+
+def test_two_writers_on_two_nodes_see_each_others_readings_in_the_sums(
+    cluster: Cluster, home: Home, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The later reading stands for the time since the earlier one, on a day (of Rome) that only the later one touches:
+    # no row that both change would make them collide, but that of their turn.
+    border = 1_718_056_800
+    box = bytes([2, 0, 0, 0, 0, 1])
+    summed, go = threading.Event(), threading.Event()
+    with (
+        closing(ReadingsDatabase(cluster.nodes[0].by_network(user), PASSWORD)) as one,
+        closing(ReadingsDatabase(cluster.nodes[1].by_network(user), PASSWORD)) as two,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        # What is told of box and writer once a minute is a row that both change: told, it is out of the way.
+        for number, writer in enumerate((one, two)):
+            writer.store(Batch(home.slug, [Reading(box, border - 40_000 - number, 1, 1.0)]))
+        # The moment between the sums and the commit has no other name.
+        commit = two._commit
+
+        def wait_and_commit() -> None:
+            summed.set()
+            assert go.wait(60)
+            commit()
+
+        monkeypatch.setattr(two, "_commit", wait_and_commit)
+        later = pool.submit(two.store, Batch(home.slug, [Reading(box, border + 10, 1, 2.0)]))
+        assert summed.wait(60)
+        one.store(Batch(home.slug, [Reading(box, border - 10, 1, 1.0)]))
+        go.set()
+        assert later.result(60).stored == 1
+    assert len(model.raw(home)) == 4
+    model.check(home)
 
 
 def test_without_a_majority_nothing_is_stored_and_after_a_power_cut_all_goes_on_by_itself(
