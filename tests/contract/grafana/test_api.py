@@ -176,7 +176,7 @@ def test_an_organisation_goes_with_its_users_and_no_other(stand_in: StandIn) -> 
     keeper.absent_organisation("a_b")
     assert keeper.changes == ["user anna: remove", "organisation a_b: remove"]
     assert stand_in.state() == before
-    for changes in (keeper.changes, []):
+    for changes in (keeper.changes, list[str]()):
         keeper = module.Keeper(stand_in.api(), check=False)
         keeper.absent_organisation("a_b")
         assert keeper.changes == changes
