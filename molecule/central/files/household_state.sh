@@ -9,7 +9,7 @@ if [ -d "/var/lib/mysql/ecms_$slug" ]; then
         --ignore-table="ecms_$slug.writer_status" "ecms_$slug" | sha256sum | sed 's/-$/rows and tables/'
     for table in global_priv db tables_priv columns_priv; do
         mariadb --batch --skip-column-names mysql --execute "SELECT * FROM $table" |
-            tr -d '\\' | grep "$slug" | sort | sha256sum | sed "s/-\$/$table/"
+            tr -d '\134' | grep "$slug" | sort | sha256sum | sed "s/-\$/$table/"
     done
 fi
 if [ -f /var/lib/mosquitto/dynamic-security.json ]; then
