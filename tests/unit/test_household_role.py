@@ -212,7 +212,7 @@ def test_two_homes_in_one_run_keep_apart(tmp_path: Path) -> None:
     for one, other in ((anna, mario), (mario, anna)):
         known = facts(tmp_path, one.host)
         assert known["household"]["secrets"]["household_key"] == one.secrets()["household_key"]
-        assert known["household"]["hosts"] == dict.fromkeys(("broker", "writer", "database"), [one.host])
+        assert known["household"]["hosts"] == {key: [one.host] for key in ("broker", "writer", "database")}
         assert known["services"]["hubs"] == {key: [one.host] for key in ("broker", "writer", "database", "dashboard")}
         assert not set(one.secrets().values()) & set(other.secrets().values())
 
