@@ -241,7 +241,8 @@ def stream(command: Sequence[str], log: Path, timeout_s: float, *, show: bool) -
     With ``show`` the terminal gets it too. Its whole process group ends with it. What a process that it leaves behind
     might still write is not waited for.
     """
-    with log.open("wb") as copy:
+    # Unbuffered, so that it can be followed.
+    with log.open("wb", buffering=0) as copy:
         try:
             process = subprocess.Popen(
                 command,
