@@ -261,7 +261,11 @@ def test_version(idle: Daemon) -> None:
         ("max_readings = 100", "max_readings = 0", "set max_readings to 1 to 10000"),
         ('shared_group = ""', 'shared_group = "a/b"', "set shared_group to letters and digits"),
         ("[batch]", "[batch]\nmore = 1", "unknown key 'more'"),
-        ('tls_ca = ""\n[batch]', 'tls_ca = "/nowhere/ca.pem"\n[batch]', "cannot read the database's CA certificate"),
+        (
+            'tls_ca = ""\n\n[batch]',
+            'tls_ca = "/nowhere/ca.pem"\n\n[batch]',
+            "cannot read the database's CA certificate",
+        ),
         ("[mqtt]", "[mqtt", "cannot read the configuration"),
     ],
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
-import time
+import threading
 from pathlib import Path
 
 from ecms_bridge import __version__
@@ -35,15 +36,15 @@ def main(argv: list[str] | None = None) -> int:
         stored_critical_s=options.stored_critical,
         digest_due_s=options.digest_due,
     )
+    stopped = threading.Event()
+    if options.watch:
+        # Not as an exception, which may come where a library swallows it.
+        signal.signal(signal.SIGINT, lambda _number, _frame: stopped.set())
     while True:
         level, text = _once(options, thresholds)
         if text:
             print(f"{_CLEAR if options.watch and sys.stdout.isatty() else ''}{text}", flush=True)
-        if not options.watch or level is Level.UNKNOWN:
-            return level
-        try:
-            time.sleep(options.watch)
-        except KeyboardInterrupt:
+        if not options.watch or level is Level.UNKNOWN or stopped.wait(options.watch):
             return level
 
 
