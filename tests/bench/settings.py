@@ -62,5 +62,5 @@ def batch() -> dict[str, Any]:
 def commit_interval_s() -> int:
     """Return how long the role common lets a card's file system gather changes of its own, s."""
     defaults = yaml.safe_load((_ROLES / "common/defaults/main.yml").read_text(encoding="utf-8"))
-    care = {"ecms_household": {"sd_card_care": True}}
+    care = {"_common_household": {"sd_card_care": True}}
     return int(Environment().from_string(defaults["common_root_commit_s"]).render(care))
