@@ -159,7 +159,7 @@ def stages() -> dict[str, Stage]:
         Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=1800),), aside=True),
         Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines, aside=True),
         Stage("bench", (Check("bench", (sys.executable, "-m", "bench", "--scale", "small"), 600),), aside=True),
-        Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=3600),), _without_machines),
+        Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=4200),), _without_machines),
     ]
     for part in ("cad", "firmware"):
         if (REPOSITORY / part / "Makefile").exists():

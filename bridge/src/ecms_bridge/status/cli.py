@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     stopped = threading.Event()
     if options.watch:
-        # Not as an exception, which may come where a library swallows it.
+        # A flag: an exception may come where a library swallows it, and a job in the background is born deaf to it.
         signal.signal(signal.SIGINT, lambda _number, _frame: stopped.set())
     while True:
         level, text = _once(options, thresholds)
