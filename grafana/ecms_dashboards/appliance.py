@@ -65,18 +65,18 @@ APPLIANCE = Dashboard(
         Row(
             (
                 heat_table("appliance.workdays", "watt", "appliance_week", WORKDAYS, width=8, height=27),
-                heat_table("appliance.weekend", "watt", "appliance_week", WEEKEND, width=4, height=27),
+                heat_table("appliance.weekend", "watt", "appliance_week", WEEKEND, width=5, height=27),
                 table(
                     "appliance.cycles",
                     [target("appliance_cycles"), _MARKS],
                     (
-                        Column("time", "dateTimeAsLocal", width=165, key="started"),
-                        Column("minutes", "suffix: min", 0),
-                        Column("wh", "watth"),
-                        Column("cost", decimals=2),
+                        Column("time", "dateTimeAsLocal", width=155, key="started"),
+                        Column("minutes", "suffix: min", 0, width=68),
+                        Column("wh", "watth", width=72),
+                        Column("cost", decimals=2, width=62),
                         Column("peak_w", "watt"),
                     ),
-                    width=12,
+                    width=11,
                     height=27,
                     transformations=money("B", "cost"),
                 ),
