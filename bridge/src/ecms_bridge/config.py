@@ -141,7 +141,7 @@ class DatabaseSettings:
         return replace(self, user=user, alternatives=tuple(replace(one, user=user) for one in self.alternatives))
 
     def __str__(self) -> str:
-        return self.socket or f"{self.host} port {self.port}"
+        return " or ".join((self.socket or f"{self.host} port {self.port}", *map(str, self.alternatives)))
 
     @classmethod
     def parse(cls, section: Section) -> DatabaseSettings:

@@ -159,13 +159,14 @@ def tls_context(settings: DatabaseSettings) -> ssl.SSLContext | None:
 def explain(error: Exception, settings: DatabaseSettings) -> str:
     """Return one sentence for the user about what the database answered, or why it did not."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    place = " or ".join(map(str, settings.nodes))
     words = " ".join(str(part) for part in error.args[1:] or error.args)
     if code == ER.ACCESS_DENIED_ERROR:
-        return f"the database at {place} refuses the user {settings.user!r}: run the playbook again to set its password"
+        return (
+            f"the database at {settings} refuses the user {settings.user!r}: run the playbook again to set its password"
+        )
     if trouble := tls.fault(error, settings.tls_ca, settings.host):
-        return f"the database at {place} cannot be trusted: {trouble}"
+        return f"the database at {settings} cannot be trusted: {trouble}"
     for codes, sentence in _TROUBLES:
         if code in codes:
-            return sentence.format(place=place, words=words)
-    return f"the database at {place} says {words}"
+            return sentence.format(place=settings, words=words)
+    return f"the database at {settings} says {words}"

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ecms_bridge import names
 from ecms_bridge.schema import read
 from ecms_bridge.schema.calendar import day_begins
 from ecms_bridge.schema.errors import SchemaError
@@ -77,10 +76,7 @@ def read_household(path: Path) -> Household:
 def parse_household(facts: object) -> Household:
     """Check the facts of a household; raise SchemaError with one sentence at the first mistake."""
     members = read.mapping(facts, "the household")
-    try:
-        slug = names.check_slug(read.text(members, "slug"))
-    except names.HouseholdNameError as error:
-        raise SchemaError(str(error)) from error
+    slug = read.slug(members)
     zone = _zone(read.text(members, "timezone"))
     mains_voltage = read.number(members, "mains_voltage_v", above=Decimal(0), up_to=_MAX_VOLTAGE_V)
     appliances = read.each(members, "devices", lambda device: _appliance(device, mains_voltage, zone))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NoReturn, TypeVar
 
+from ecms_bridge import names
 from ecms_bridge.schema.errors import SchemaError
 
 _T = TypeVar("_T")
@@ -33,6 +34,14 @@ def text(members: dict[str, object], key: str) -> str:
     if not isinstance(value, str):
         fail(f"the household's {key!r} must be text, not {value!r}: run the playbook again")
     return value
+
+
+def slug(members: dict[str, object]) -> str:
+    """Return the household's slug."""
+    try:
+        return names.check_slug(text(members, "slug"))
+    except names.HouseholdNameError as error:
+        raise SchemaError(str(error)) from error
 
 
 def whole(members: dict[str, object], key: str) -> int:

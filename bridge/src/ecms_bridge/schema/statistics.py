@@ -76,10 +76,7 @@ def read_wanted(path: Path) -> Wanted:
 
 def _choice(facts: object) -> Choice:
     members = read.mapping(facts, "each home of the statistics")
-    try:
-        slug = names.check_slug(read.text(members, "slug"))
-    except names.HouseholdNameError as error:
-        raise SchemaError(str(error)) from error
+    slug = read.slug(members)
     text = read.text(members, "since")
     try:
         since = date.fromisoformat(text) if text else None
@@ -139,8 +136,9 @@ class Statistics:
             read.fail(f"the schema {_SCHEMA} is not up to date: run the playbook")
         changes: list[str] = []
         behind: list[str] = []
+        newest = packaged_migrations()
         for home in self._homes().values():
-            migrator = Migrator(self._session, home.slug, packaged_migrations())
+            migrator = Migrator(self._session, home.slug, newest)
             if not migrator.exists():
                 changes += self.leave(home.slug)
             elif migrator.pending():

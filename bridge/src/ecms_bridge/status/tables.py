@@ -38,21 +38,17 @@ class Answer:
 def ask(settings: DatabaseSettings, password: str) -> Answer:
     """Read the facts of all households that the writer serves, within bounded time."""
     node = settings
-    answer = Answer(_place(node))
+    answer = Answer(str(node))
     try:
         with closing(open_session(settings, password, io_timeout_s=IO_TIMEOUT_S)) as session:
             node = node_of(session, settings)
-            answer.address = _place(node)
+            answer.address = str(node)
             _read(session, answer)
     except ConfigError as error:
         answer.trouble = str(error)
     except (pymysql.MySQLError, OSError) as error:
         answer.trouble = explain(error, node)
     return answer
-
-
-def _place(settings: DatabaseSettings) -> str:
-    return " or ".join(map(str, settings.nodes))
 
 
 def _read(session: Session, answer: Answer) -> None:

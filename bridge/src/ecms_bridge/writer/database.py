@@ -204,8 +204,11 @@ class ReadingsDatabase:
 
     def _connected(self) -> Session:
         if self._session is None:
-            self._connect()
-        assert self._session is not None  # noqa: S101 - for the type checker
+            # Kept before it is asked anything, so that it is closed whatever comes next.
+            self._session = open_session(
+                self._settings, self._password, io_timeout_s=IO_TIMEOUT_S, lock_wait_s=LOCK_WAIT_S
+            )
+            self._clustered = is_clustered(self._session)
         return self._session
 
     def _note_quarantine(self, household: Household) -> None:
@@ -213,12 +216,6 @@ class ReadingsDatabase:
             self._releasable.add(household.slug)
         else:
             self._releasable.discard(household.slug)
-
-    def _connect(self) -> None:
-        session = open_session(self._settings, self._password, io_timeout_s=IO_TIMEOUT_S, lock_wait_s=LOCK_WAIT_S)
-        # Now, so that it is closed whatever comes next.
-        self._session = session
-        self._clustered = is_clustered(session)
 
     def _commit(self) -> None:
         assert self._session is not None  # noqa: S101 - for the type checker: transactions have a session
