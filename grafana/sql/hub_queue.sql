@@ -5,8 +5,8 @@ SELECT UNIX_TIMESTAMP(received_at) AS time, queue_memory AS memory, queue_spool 
 FROM hub_report
 WHERE $__timeFilter(received_at) AND state = 'online'
   AND UNIX_TIMESTAMP(received_at) % CASE
-    WHEN $__unixEpochTo() - $__unixEpochFrom() <= 21600 THEN 1
+    WHEN $__unixEpochTo() - $__unixEpochFrom() <= 21600 THEN 60
     WHEN $__unixEpochTo() - $__unixEpochFrom() <= 604800 THEN 900
     ELSE 3600
-  END <= 60
+  END < 60
 ORDER BY received_at

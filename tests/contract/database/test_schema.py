@@ -107,6 +107,18 @@ class TestMigrations:
             assert len(model.raw(home)) == 1
             assert home.rows("SELECT COUNT(*) FROM writer_state") == ((1,),)
 
+    def test_every_migration_can_be_run_again(self, mariadb: Server) -> None:
+        with new_home(mariadb, apply=False) as home:
+            migrator = Migrator(home.session, home.slug, packaged_migrations())
+            migrator.create()
+            for migration in packaged_migrations():
+                with home.session.cursor() as cursor:
+                    for statement in migration.statements(home.slug):
+                        cursor.execute(statement)
+                migrator.apply(migration)
+            assert migrator.pending() == []
+            assert home.rows("SHOW INDEX FROM hub_status WHERE Key_name = 'states' AND Seq_in_index = 1") != ()
+
     def test_a_failing_migration_is_not_recorded(self, home: Home, second: list[Migration]) -> None:
         newest = second[-1]
         broken = Migration(newest.version, newest.name, newest.text + "SELECT * FROM nowhere;\n")
