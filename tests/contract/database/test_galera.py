@@ -116,6 +116,7 @@ def test_a_node_killed_under_load_loses_and_doubles_nothing(
             assert writer.stop() == 0
             assert "stopped; stored 0 readings" not in writer.log.read_text("utf-8")
             writer.start()
+    cluster.nodes[-1].caught_up()
     assert len(model.raw(home)) == sent
     assert {f"h-{row.mac[5]}-{row.timestamp}" for row in model.raw(home)} == {one.id for one in readings(sent)}
     model.check(home)
@@ -153,6 +154,7 @@ def test_two_writers_on_two_nodes_see_each_others_readings_in_the_sums(
         one.store(Batch(home.slug, [Reading(box, border - 10, 1, 1.0)]))
         go.set()
         assert later.result(60).stored == 1
+    cluster.nodes[-1].caught_up()
     assert len(model.raw(home)) == 4
     model.check(home)
 
@@ -183,6 +185,7 @@ def test_without_a_majority_nothing_is_stored_and_after_a_power_cut_all_goes_on_
         three.kill()
         at_once(cluster.nodes)
         hub.wait(180)
+    three.caught_up()
     home.session = three.session()
     assert len(model.raw(home)) == 400
     model.check(home)
