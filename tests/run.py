@@ -156,7 +156,7 @@ def stages() -> dict[str, Stage]:
         Stage("lint-python", python),
         Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=600),)),
         # The end-to-end tests take as long as all that follows, and mostly wait for their machines.
-        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=1800),), aside=True),
+        Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=3000),), aside=True),
         Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines, aside=True),
         Stage("bench", (Check("bench", (sys.executable, "-m", "bench", "--scale", "small"), 600),), aside=True),
         Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=4200),), _without_machines),
