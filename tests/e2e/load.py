@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from ecms_bridge import names
 from ecms_bridge.simulator.box import Pacing, SimulatedBox
 from ecms_bridge.simulator.cli import box_mac
 from ecms_bridge.simulator.fleet import Fleet
-from hub import Hub, announced_port
 
 BOXES = 12
 DEVICES = 7
@@ -29,11 +29,30 @@ _LOST_S = 3.0
 """Without an acknowledgement for so long the boxes ask the network for the hub's port; real ones wait longer."""
 
 
+class Receiver(Protocol):
+    """The hub that the boxes send to, and its household's database; ``Hub`` is one."""
+
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def key_file(self) -> Path: ...
+
+    @property
+    def address(self) -> str: ...
+
+    def udp_port(self) -> int: ...
+
+    def announced_port(self) -> int: ...
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]: ...
+
+
 @dataclass(slots=True)
 class Load:
     """Boxes that measure 1 s apart in their own time, from hours ago on, at a hundred times the usual pace."""
 
-    hub: Hub
+    hub: Receiver
     first_box: int
     per_second: int = PER_SECOND
     boxes: list[SimulatedBox] = field(init=False)
@@ -50,7 +69,7 @@ class Load:
     def run(self, seconds: float, events: dict[float, Callable[[], None]]) -> None:
         """Send for so long, do each event at its second, then wait until every reading is acknowledged."""
         port = self.hub.udp_port()
-        with Fleet(self.hub.machine.address, port, self.boxes) as fleet:
+        with Fleet(self.hub.address, port, self.boxes) as fleet:
             begun = time.monotonic()
             waiting = sorted(events.items())
             while (now := time.monotonic() - begun) < seconds:
@@ -97,7 +116,7 @@ class Load:
         assert self._rolled_up() == self._expected_rollups()
 
     def _send_until(self, ending: threading.Event) -> None:
-        address, port = self.hub.machine.address, announced_port(self.hub.machine.address)
+        address, port = self.hub.address, self.hub.announced_port()
         begun = time.monotonic()
         ends = float("inf")
         fleet = Fleet(address, port, self.boxes)
@@ -114,7 +133,7 @@ class Load:
                 elif now > answered_at + _LOST_S:
                     answered_at = now
                     with contextlib.suppress(TimeoutError):
-                        if (found := announced_port(address)) != port:
+                        if (found := self.hub.announced_port()) != port:
                             port = found
                             fleet.close()
                             fleet = Fleet(address, port, self.boxes)

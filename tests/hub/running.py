@@ -15,6 +15,7 @@ from typing import Any
 import pymysql
 
 from ecms_bridge import names
+from hub.discovery import announced_port
 from machines import Machine
 
 _TUNNEL_TIMEOUT_S = 15
@@ -35,6 +36,14 @@ class Hub:
     @property
     def key_file(self) -> Path:
         return self.secrets / "household_key"
+
+    @property
+    def address(self) -> str:
+        return self.machine.address
+
+    def announced_port(self) -> int:
+        """Return the UDP port that the hub announces on its network; raise TimeoutError if it announces none."""
+        return announced_port(self.address)
 
     def udp_port(self) -> int:
         """Return the port that the hub's own configuration names."""

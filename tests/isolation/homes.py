@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -73,12 +71,6 @@ class Box:
         self._socket.close()
 
 
-def _take_notices(hub: Process) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            hub.notified()
-
-
 class Homes:
     """Everything from the hubs to the database, on the homes of a ``Stand``."""
 
@@ -121,9 +113,7 @@ class Homes:
         settings = HubSettings(household, False, "127.0.0.1", 0, mqtt, directory / "spool", 1000, None)
         hub = Process(settings, directory, key=key_of(slug), password=password_of(slug))
         self._stack.callback(hub.end, signal.SIGTERM)
-        hub.wait_ready()
-        # Nobody else takes its signs of life, and a full socket would make it wait.
-        threading.Thread(target=_take_notices, args=(hub,), daemon=True).start()
+        hub.unattended()
         return hub
 
     def datagrams(self) -> Iterator[tuple[Cell, bool]]:

@@ -84,6 +84,16 @@ def test_a_node_with_households_of_its_own_does_not_lose_them(states: dict[str, 
     assert "b holds ecms_rossi and was never in the cluster of a" in plan["trouble"]
 
 
+@pytest.mark.parametrize(("others", "absent"), [({}, "b and no c"), ({"b": node()}, "c")])
+def test_a_server_with_households_is_left_alone_until_all_nodes_are_there(others: dict[str, Any], absent: str) -> None:
+    states = {"a": node(schemas=["ecms_casa"]), **others}
+    plan = galera.galera_plan(states, NODES)
+    assert (plan["begin"], plan["lives"]) == ("", False)
+    assert plan["trouble"].startswith("a holds ecms_casa and would begin the cluster, which takes all of its nodes")
+    assert f"but this run has no {absent}: see that each can be reached" in plan["trouble"]
+    assert galera.galera_plan(states, NODES, "a") == {"begin": "a", "lives": False, "trouble": ""}
+
+
 def test_what_a_node_saved_is_read() -> None:
     text = f"# GALERA saved state\nversion: 2.1\nuuid:    {OURS}\nseqno:   42\nsafe_to_bootstrap: 1\n"
     assert module.saved_state(text) == {"cluster": OURS, "position": 42, "safe": True}

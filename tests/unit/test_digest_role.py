@@ -39,7 +39,14 @@ class FilterModule:
         return {"dump": lambda value, path: pathlib.Path(path).write_text(json.dumps(value))}
 """
 ELSEWHERE = {"host": "mysql.example.org", "port": 21699, "ca": "/home/mario/ca.pem", "admin": "avnadmin"}
-CASES: dict[str, dict[str, Any]] = {"here": {}, "elsewhere": {"remote_database": ELSEWHERE}}
+CASES: dict[str, dict[str, Any]] = {
+    "here": {},
+    "elsewhere": {"remote_database": ELSEWHERE},
+    "db2": {},
+    "dashboard": {},
+}
+NODES = {name: {"ansible_host": f"10.0.1.{number}"} for number, name in enumerate(("db1", "db2", "db3"), start=1)}
+"""The shared database is a cluster, one node of which is a case; the case ``here`` is a hub with its own."""
 
 
 def household() -> dict[str, Any]:
@@ -68,7 +75,8 @@ def play(directory: Path, cases: dict[str, dict[str, Any]]) -> subprocess.Comple
     }
     (directory / "filter_plugins").mkdir()
     (directory / "filter_plugins/dump.py").write_text(DUMP)
-    (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    groups = {"hub": {"hosts": {"here": {}}}, "database": {"hosts": {"here": {}, **NODES}}}
+    (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "children": groups}}))
     templates = ROOT / "roles/digest/templates"
     rendered = ", ".join(f"'{name}': lookup('ansible.builtin.template', '{templates}/{name}.j2')" for name in TEMPLATES)
     # Imported, a role's variables count for the whole play.
@@ -78,7 +86,7 @@ def play(directory: Path, cases: dict[str, dict[str, Any]]) -> subprocess.Comple
         "vars": {"household": "{{ digest_households | first }}"},
     }
     book = {
-        "hosts": "all",
+        "hosts": ":".join(cases),
         "gather_facts": False,
         "roles": [{"role": "household", "when": False}],
         "tasks": [{"ansible.builtin.import_role": role}, render],
@@ -148,6 +156,26 @@ def test_a_database_elsewhere_is_asked_by_tls(files: dict[str, dict[str, str]], 
     found = settings(files, "elsewhere", tmp_path).database
     assert (found.host, found.port, found.socket) == ("mysql.example.org", 21699, "")
     assert found.tls_ca == "/etc/ecms/digest/database-ca.crt"
+
+
+def test_every_node_of_a_cluster_is_known_a_machine_of_it_begins_with_its_own(
+    files: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    at_node = settings(files, "db2", tmp_path).database
+    assert [(str(node), node.tls_ca) for node in at_node.nodes] == [
+        ("/run/mysqld/mysqld.sock", ""),
+        ("10.0.1.1 port 3306", "/etc/ecms/digest/database-ca-1.crt"),
+        ("10.0.1.3 port 3306", "/etc/ecms/digest/database-ca-2.crt"),
+    ]
+    assert {node.user for node in at_node.nodes} == {"grafana_mario_rossi"}
+    beside = settings(files, "dashboard", tmp_path).database
+    assert [(str(node), node.tls_ca) for node in beside.nodes] == [
+        ("10.0.1.1 port 3306", "/etc/ecms/digest/database-ca.crt"),
+        ("10.0.1.2 port 3306", "/etc/ecms/digest/database-ca-1.crt"),
+        ("10.0.1.3 port 3306", "/etc/ecms/digest/database-ca-2.crt"),
+    ]
+    for case in ("here", "elsewhere"):
+        assert settings(files, case, tmp_path).database.alternatives == ()
 
 
 def test_no_file_holds_a_secret(files: dict[str, dict[str, str]]) -> None:

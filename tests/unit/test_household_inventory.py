@@ -331,6 +331,15 @@ def test_a_machine_of_a_cluster_tries_itself_first_and_keeps_the_first_ones_secr
     assert inventory.service_keeper("alone", "writer", CENTRAL) == "alone"
 
 
+def test_where_others_reach_a_service_is_its_host_and_the_authority_kept_beside_its_inventory() -> None:
+    variables = {"m1": {"ansible_host": "10.0.0.1", "inventory_dir": "/casa/central"}, "m2": {"inventory_dir": "/casa"}}
+    assert inventory.service_places(["m2", "m1", "m3"], variables, 3306) == [
+        {"host": "m2", "port": 3306, "ca": "/casa/.secrets/ca_m2.crt"},
+        {"host": "10.0.0.1", "port": 3306, "ca": "/casa/central/.secrets/ca_m1.crt"},
+        {"host": "m3", "port": 3306, "ca": "/.secrets/ca_m3.crt"},
+    ]
+
+
 def test_each_host_of_a_cluster_serves_every_hub_and_knows_the_others() -> None:
     keepers = {"broker": sound(), "database": sound()}
     for host in ("m1", "m2"):

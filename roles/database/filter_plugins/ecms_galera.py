@@ -32,6 +32,14 @@ def _beginner(states: Mapping[str, Mapping[str, Any]], nodes: Sequence[str], cho
             return chosen, ""
         return "", f"database_cluster_begin is {chosen}, which this run does not reach: name one of {', '.join(states)}"
     if absent:
+        alone = next((node for node in nodes if node in states and _alone(states[node])), None)
+        if alone:
+            # Configured as a node it would look for others, find none and serve nobody.
+            return "", (
+                f"{alone} holds {', '.join(states[alone]['schemas'])} and would begin the cluster, which takes all of "
+                f"its nodes, but this run has no {' and no '.join(absent)}: see that each can be reached, and run "
+                "site.yml for all of them; until then its database stays as it is"
+            )
         # It joins if the others live; if not, only all of them together know who has the newest data.
         return "", ""
     members = [node for node in nodes if states[node]["cluster"]]
@@ -39,6 +47,11 @@ def _beginner(states: Mapping[str, Mapping[str, Any]], nodes: Sequence[str], cho
         last = [node for node in members if states[node]["safe"]]
         return max(last or members, key=lambda node: int(states[node]["position"])), ""
     return next((node for node in nodes if states[node]["schemas"]), nodes[0]), ""
+
+
+def _alone(state: Mapping[str, Any]) -> bool:
+    """Return whether a node is a server with households that was in no cluster yet."""
+    return bool(state["schemas"]) and not state["cluster"]
 
 
 def _strangers(states: Mapping[str, Mapping[str, Any]], nodes: Sequence[str], beginner: str) -> str:

@@ -22,6 +22,7 @@ from household_checks.hosts import (  # noqa: E402
     service_host,
     service_hosts,
     service_keeper,
+    service_places,
     stray_mistakes,
 )
 from household_checks.removal import confirmation_mistakes, removal_mistakes  # noqa: E402
@@ -46,6 +47,7 @@ class FilterModule:
             "ecms_service_host": service_host,
             "ecms_service_hosts": service_hosts,
             "ecms_service_keeper": service_keeper,
+            "ecms_service_places": service_places,
             "ecms_given_of": given_of,
             "ecms_secret_names": secret_names,
             "ecms_dashboard_secrets": user_secrets,

@@ -147,6 +147,19 @@ def service_keeper(host: str, group: str, groups: Groups) -> str:
     return min(hosts, key=list(groups[group]).index)
 
 
+def service_places(hosts: Sequence[str], variables: Mapping[str, Variables], port: int) -> list[dict[str, object]]:
+    """Return where others reach a service on these hosts, each by TLS with the authority that role certificates made.
+
+    ``variables`` are those of any host of the inventory, which this run may not have.
+    """
+    found: list[dict[str, object]] = []
+    for host in hosts:
+        given = variables.get(host, {})
+        authority = f"{given.get('inventory_dir', '')}/.secrets/ca_{host}.crt"
+        found.append({"host": given.get("ansible_host", host), "port": int(port), "ca": authority})
+    return found
+
+
 def shared_hosts(group: str, groups: Groups) -> list[str]:
     """Return the hosts of a group that are no hub: they serve whoever does not serve itself, several as a cluster."""
     return [host for host in groups.get(group, ()) if host not in groups.get("hub", ())]

@@ -276,7 +276,7 @@ def configuration(settings: HubSettings, port: int) -> str:
         host = "{settings.mqtt.host}"
         port = {settings.mqtt.port}
         username = "{settings.mqtt.username}"
-        tls_ca = ""
+        tls_ca = "{settings.mqtt.tls_ca}"
         [spool]
         directory = "{settings.spool_directory}"
         max_readings = {settings.spool_max_readings}
@@ -329,6 +329,16 @@ class Process:
     def wait_ready(self) -> None:
         while not self.notified().startswith("READY=1"):
             pass
+
+    def unattended(self) -> None:
+        """Wait until it is ready, then take its signs of life: a full socket would make it wait."""
+        self.wait_ready()
+        threading.Thread(target=self._take_notices, daemon=True).start()
+
+    def _take_notices(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.notified()
 
     def end(self, number: signal.Signals) -> tuple[str, str]:
         self.process.send_signal(number)
