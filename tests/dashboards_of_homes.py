@@ -69,7 +69,7 @@ def _digest(value: Any) -> str:
 
 
 def state(admin: Any, home: Home) -> list[str]:
-    """Return a line for each thing that Grafana holds of a home; none where there is nothing."""
+    """Return a line for each thing that Grafana holds of a home, sorted; none where there is nothing."""
     known = [one for one in home.roles if admin.ask("GET", f"/api/users/lookup?loginOrEmail={one}")[0] != _NOT_FOUND]
     lines = [f"login {login}" for login in known]
     status, found = admin.ask("GET", f"/api/orgs/name/{home.slug}")
@@ -81,7 +81,7 @@ def state(admin: Any, home: Home) -> list[str]:
         return admin.must("GET", path, organisation=number)
 
     lines.append(f"organisation {number}")
-    lines += sorted(f"member {one['login']} {one['role']}" for one in ask(f"/api/orgs/{number}/users"))
+    lines += [f"member {one['login']} {one['role']}" for one in ask(f"/api/orgs/{number}/users")]
     lines.append(f"preferences {_digest(ask('/api/org/preferences'))}")
     for one in ask("/api/search?type=dash-db&limit=5000"):
         document = ask(f"/api/dashboards/uid/{one['uid']}")["dashboard"]
@@ -90,7 +90,7 @@ def state(admin: Any, home: Home) -> list[str]:
         for one in ask(f"/api/v1/provisioning/{kind}"):
             # When it was read last says nothing of what it is.
             lines.append(f"{kind} {one.get('uid')} {_digest({**one, 'updated': None})}")
-    return lines
+    return sorted(lines)
 
 
 def complaints(admin: Any, home: Home, numbers: Mapping[str, int]) -> Iterator[str]:

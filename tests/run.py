@@ -99,7 +99,7 @@ def _scenario(name: str) -> Check:
     needs = REPOSITORY / "molecule" / name / "needs.txt"
     if needs.exists():
         command = (sys.executable, str(REPOSITORY / "tests/reached.py"), name, str(needs), *command)
-    return Check(name, command, 1800)
+    return Check(name, command, 3600)
 
 
 def shell_files(root: Path) -> list[str]:
