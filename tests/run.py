@@ -2,8 +2,8 @@
 
 ``tests/run.py`` runs every stage, ``tests/run.py lint unit`` those named. Output goes to the terminal as it comes and
 to build/logs/; a stage that runs beside the others is shown only if it fails. A check that is not pytest says what it
-could not run with lines that begin with ``NOT RUN: ``, and counts as one test unless its last line is a sum like the
-last line here.
+could not run with lines that begin with ``NOT RUN: ``, indented as Ansible shows what a task says or not, and counts
+as one test unless its last line is a sum like the last line here.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def _scenario(name: str) -> Check:
     needs = REPOSITORY / "molecule" / name / "needs.txt"
     if needs.exists():
         command = (sys.executable, str(REPOSITORY / "tests/reached.py"), name, str(needs), *command)
-    return Check(name, command, 1800)
+    return Check(name, command, 3600)
 
 
 def shell_files(root: Path) -> list[str]:
@@ -195,7 +195,7 @@ def run_check(check: Check, result: Result, *, show: bool) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     status = stream(check.command, log, check.timeout_s, show=show)
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     reasons = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
     result.reasons += reasons
     if check.junit:

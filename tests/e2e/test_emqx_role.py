@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ _MACHINE = f"{os.environ.get('ECMS_E2E_MACHINE', 'e2e')}-emqx"
 _SLUG = "casa_di_emqx"
 _HOST = "hub-casa-di-emqx"
 _DIRECTORY = "/etc/emqx/ecms"
+_NEIGHBOUR, _NEIGHBOUR_SLUG, _NEIGHBOUR_HUB = "Casa di EMQXX", "casa_di_emqxx", "hub-casa-di-emqxx"
 _VERSION = "5.8.9"
 _GROUPS = ("hub", "broker", "writer", "database")
 # Not what it takes, but what it may take on a machine that has much else to do.
@@ -43,13 +45,41 @@ class Site:
     variables: dict[str, Any] = field(default_factory=dict)
     runs: int = 0
 
-    def run(self, *options: str) -> SiteRun:
-        """Run what site.yml has for the broker, with the variables as they are now."""
+    def run(self, *options: str, tags: str = "certificates,emqx", neighbour: Path | None = None) -> SiteRun:
+        """Run what site.yml has for the broker, with the variables as they are now; a neighbour's hub is not there."""
         self.runs += 1
         (self.home / "host_vars").mkdir(exist_ok=True)
         (self.home / f"host_vars/{_HOST}.yml").write_text(yaml.safe_dump(self.variables))
-        connection = self.home.parent / "connection.yml"
-        return run_site([self.home, connection], self.log, options=("--tags", "certificates,emqx", *options))
+        inventories = [self.home, *([neighbour] if neighbour else []), self.home.parent / "connection.yml"]
+        lost = [_NEIGHBOUR_HUB, "localhost"] if neighbour else []
+        return run_site(inventories, self.log, options=("--tags", tags, *options), lost=lost)
+
+    def remove(self, neighbour: Path, *options: str) -> str:
+        """Run playbooks/remove_household.yml for the neighbour; return what it says."""
+        inventories = (self.home, neighbour, self.home.parent / "connection.yml")
+        done = subprocess.run(
+            [
+                Path(sys.executable).parent / "ansible-playbook",
+                "playbooks/remove_household.yml",
+                *(word for one in inventories for word in ("-i", str(one))),
+                *("-e", f"name={_NEIGHBOUR}", "-e", f"directory={neighbour}/exports", *options),
+            ],
+            cwd=REPOSITORY,
+            env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def retained(self) -> list[str]:
+        """Return the topics of which the broker keeps a message, asked as whoever administers it."""
+        asks = "http://127.0.0.1:18083/api/v5/mqtt/retainer/messages?page=1&limit=100"
+        admin = f"ecms-admin:{self.secret('mqtt_admin')}"
+        found = json.loads(self.machine.run(["curl", "--silent", "--fail", "--user", admin, asks]).stdout)
+        return [one["topic"] for one in found["data"]]
 
     @property
     def log(self) -> Path:
@@ -93,7 +123,7 @@ class Site:
 
     @contextlib.contextmanager
     def connected(self, *names: tuple[str, str]) -> Iterator[Callable[[], list[bool]]]:
-        """Keep a session of each user open; what is yielded tells which of them still live."""
+        """Keep a session of each user open, each with a state retained; what is yielded tells which of them live."""
         words = self.machine.exec_words(["python3", "-c", _SESSIONS])
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None
@@ -116,11 +146,16 @@ import json, socket, sys
 def text(words):
     return len(words.encode()).to_bytes(2, "big") + words.encode()
 sockets = []
-for name, password in json.loads(sys.stdin.readline()):
+names = json.loads(sys.stdin.readline())
+for name, password in names:
     body = text("MQTT") + bytes([5, 0xC2, 0, 60, 0]) + text("session") + text(name) + text(password)
     sockets.append(socket.create_connection(("127.0.0.1", 1883), 10))
     sockets[-1].sendall(bytes([0x10, len(body)]) + body)
-print(json.dumps([s.recv(5)[3] == 0 for s in sockets]), flush=True)
+entered = [s.recv(5)[3] == 0 for s in sockets]
+for s, (name, _) in zip(sockets, names):
+    body = text(name + "/stato") + b"\\x00{}"
+    s.sendall(bytes([0x31, len(body)]) + body)
+print(json.dumps(entered), flush=True)
 def alive(s):
     try:
         s.sendall(bytes([0xC0, 0]))
@@ -294,6 +329,47 @@ def test_an_upgrade_from_a_site_keeps_everything(site: Site, packages: dict[str,
     assert site.stored()["users"] == users
     assert site.readable() == ""
     assert site.run().changed == 0, site.changed_tasks()
+
+
+def test_a_household_is_removed_and_its_neighbour_keeps_everything(site: Site) -> None:
+    """The neighbour comes, with a database that the machine had not needed so far, and goes."""
+    neighbour = site.home.parent / "neighbour"
+    hub = {"ansible_host": "127.0.0.1", "ansible_port": 9, "ecms_household_name": _NEIGHBOUR}
+    hub |= {"ecms_devices": [{"id": 1, "name": "forno"}]}
+    hosts = {_NEIGHBOUR_SLUG: {"hosts": {_NEIGHBOUR_HUB: hub}}, "hub": {"children": {_NEIGHBOUR_SLUG: {}}}}
+    neighbour.mkdir(exist_ok=True)
+    (neighbour / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": hosts}}))
+    before = site.stored()["users"]
+    rules = site.machine.run(["cat", f"{_DIRECTORY}/acl.conf"]).stdout
+    site.run(tags="bridge_install,certificates,database,emqx", neighbour=neighbour)
+    password = (neighbour / f".secrets/mqtt_{_NEIGHBOUR_SLUG}").read_text().strip()
+    assert site.lets_in(_NEIGHBOUR_SLUG, password)
+    started = site.started()
+
+    own = (_SLUG, site.secret(f"mqtt_{_SLUG}"))
+    writer = ("ecms-writer", site.secret("mqtt_ecms-writer"))
+    with site.connected(own, (_NEIGHBOUR_SLUG, password), writer) as alive:
+        assert alive() == [True, True, True]
+        kept = site.retained()
+        assert {f"{_SLUG}/stato", f"{_NEIGHBOUR_SLUG}/stato"} <= set(kept)
+        gone = [
+            f"user {_NEIGHBOUR_SLUG} deleted",
+            f"sessions ended ({_NEIGHBOUR_SLUG}): 1",
+            f"retained messages of {_NEIGHBOUR_SLUG} deleted: 1",
+        ]
+        said = site.remove(neighbour, "--check")
+        assert [one for one in gone if one not in said] == []
+        assert alive() == [True, True, True]
+        assert _NEIGHBOUR_SLUG in site.stored()["users"]
+        said = site.remove(neighbour, "-e", f"confirm={_NEIGHBOUR_SLUG}")
+        assert [one for one in gone if one not in said] == []
+        assert alive() == [True, False, True]
+        assert site.retained() == [one for one in kept if one != f"{_NEIGHBOUR_SLUG}/stato"]
+    assert site.stored()["users"] == before
+    # Who a household is, one rule for all of them says: nothing is left to remove there, and nothing was loaded anew.
+    assert site.machine.run(["cat", f"{_DIRECTORY}/acl.conf"]).stdout == rules
+    assert site.started() == started
+    assert f"There is nothing of {_NEIGHBOUR_SLUG} on {_HOST}." in site.remove(neighbour, "--check")
 
 
 def test_another_broker_retires_it(site: Site) -> None:

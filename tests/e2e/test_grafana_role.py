@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import yaml
 
 from e2e import mail
 from e2e.journal import Journal
-from grafana_stand_in.package import build
+from grafana_stand_in.package import build, given
 from hub import REPOSITORY, SiteRun, run_site
 from hub.provision import ProvisionError
 from machines import Machine, down, inventory, up
@@ -79,11 +78,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A home whose database is there; Grafana comes with the first test."""
-    given = os.environ.get("ECMS_TEST_GRAFANA_DEB")
-    if given:
-        package, checksum = Path(given), hashlib.sha256(Path(given).read_bytes()).hexdigest()
-    else:
-        package, checksum = build(tmp_path_factory.mktemp("package"))
+    package, checksum = given() or build(tmp_path_factory.mktemp("package"))
     machine = up(_MACHINE, os.environ.get("ECMS_E2E_SUITE", "bookworm"), "raspberrypi", _MACHINE)
     home = REPOSITORY / f"build/e2e/{_MACHINE}/inventory"
     (home / f"group_vars/{_SLUG}").mkdir(parents=True, exist_ok=True)

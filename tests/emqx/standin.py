@@ -1,8 +1,8 @@
 """A stand-in for EMQX 5.8: it answers what our role asks, as documented, and proves our requests, not EMQX.
 
-It has the HTTP API's users, sessions, log-in and status, an MQTT listener that only lets in and throws out, and of the
-command line ``foreground``, ``check_config``, ``ctl conf reload --merge`` and ``ctl admins del``. It is one file of
-the standard library, so that a package made in a test can bring it to a machine.
+It has the HTTP API's users, sessions, retained messages, log-in and status, an MQTT listener that lets in, keeps what
+is retained and throws out, and of the command line ``foreground``, ``check_config``, ``ctl conf reload --merge`` and
+``ctl admins del``. It is one file of the standard library, so that a package made in a test can bring it to a machine.
 """
 
 from __future__ import annotations
@@ -273,6 +273,9 @@ class _Mqtt(socketserver.BaseRequestHandler):
         while (packet := self._packet()) is not None and packet[0] != 0xE0:
             if packet[0] == 0xC0:
                 self.request.sendall(b"\xd0\x00")
+            elif packet[0] & 0xF1 == 0x31:
+                (length,) = struct.unpack_from("!H", packet[1])
+                self.standin.retained.add(packet[1][2 : 2 + length].decode())
         self.standin.store.close(name)
 
     def _packet(self) -> tuple[int, bytes] | None:

@@ -1,13 +1,16 @@
-"""Build a package named grafana that holds the stand-in: the vendor's unit, users and paths, not its program."""
+"""The package of Grafana for a test: one that was given, or a stand-in with the vendor's unit, user and paths."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 VERSION = "12.0.0+stand-in"
+GIVEN = "ECMS_TEST_GRAFANA_DEB"
+"""Names the file of a package that tests shall take, such as the vendor's."""
 
 _CONTROL = f"""\
 Package: grafana
@@ -55,8 +58,14 @@ WantedBy=multi-user.target
 """
 
 
+def given() -> tuple[Path, str] | None:
+    """Return the package of ``ECMS_TEST_GRAFANA_DEB`` with its SHA-256; None where nothing is given."""
+    name = os.environ.get(GIVEN)
+    return _with_checksum(Path(name).resolve()) if name else None
+
+
 def build(directory: Path) -> tuple[Path, str]:
-    """Build the package in ``directory``; return its file and its SHA-256."""
+    """Build the stand-in's package in ``directory``; return its file and its SHA-256."""
     tree = directory / "grafana"
     files = {
         "DEBIAN/control": _CONTROL,
@@ -70,10 +79,14 @@ def build(directory: Path) -> tuple[Path, str]:
         path.write_text(text, encoding="utf-8")
     (tree / "DEBIAN/postinst").chmod(0o755)
     program = tree / "usr/share/grafana/bin/grafana"
-    program.parent.mkdir(parents=True)
+    program.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("server.py"), program)
     program.write_text("#!/usr/bin/python3\n" + program.read_text(encoding="utf-8"), encoding="utf-8")
     program.chmod(0o755)
     package = directory / f"grafana_{VERSION}_all.deb"
     subprocess.run(["dpkg-deb", "--build", "--root-owner-group", tree, package], check=True, capture_output=True)
+    return _with_checksum(package)
+
+
+def _with_checksum(package: Path) -> tuple[Path, str]:
     return package, hashlib.sha256(package.read_bytes()).hexdigest()

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 import run
+from role_plugins import ROOT
 from run import Check, Result, Stage
 
 
@@ -77,6 +79,19 @@ def test_the_next_check_runs_after_a_failure() -> None:
 def test_lines_that_say_not_run_are_collected() -> None:
     result = outcome(shell("echo 'NOT RUN: no compiler'; echo 'it says NOT RUN: not at the beginning'"))
     assert (result.passed, result.skipped, result.reasons) == (1, 1, ["no compiler"])
+
+
+def test_a_scenario_that_passes_without_something_says_so(tmp_path: Path) -> None:
+    task = {"name": "say", "ansible.builtin.debug": {"msg": "What this is:\nNOT RUN: thing: the whole: no moon"}}
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    scenario = yaml.safe_load((ROOT / "molecule/central/molecule.yml").read_text())
+    shown_as = scenario["ansible"]["cfg"]["defaults"]["callback_result_format"]
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\ncallback_result_format = {shown_as}\n")
+    result = outcome(shell(f"ANSIBLE_CONFIG=ansible.cfg exec {Path(sys.executable).parent}/ansible-playbook play.yml"))
+    assert (result.passed, result.failed, result.skipped) == (1, 0, 1)
+    text, status = run.summary([result])
+    assert "NOT RUN: thing: the whole: no moon" in text.splitlines()
+    assert (text.splitlines()[-1], status) == ("1 passed, 0 failed, 1 skipped", 0)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ for kind in ("clients", "roles"):
 PYTHON
 fi
 find /etc /opt/ecms /var/lib/ecms* -xdev -type f -path "*$slug*" -printf '%p %m %u %T@\n' 2>/dev/null | sort
+# Every home has to do with it where the one Grafana was restarted.
+if [ -d "/etc/grafana/ecms/dashboards/$slug" ]; then
+    systemctl show --property=InvocationID grafana-server | sed 's/^/dashboards /'
+fi
 # On the household's own hub everything is its own.
 if grep -qs "^household = \"$slug\"" /etc/ecms/udp_to_mqtt.toml; then
     find /etc -xdev -type f ! -path '/etc/.pwd.lock' -printf '%p %m %u %T@\n' | sort | sha256sum | sed 's/-$/files of the hub/'

@@ -169,12 +169,26 @@ class Keeper:
             if made is None:
                 return
             found = {"id": made["id"], "name": new["name"], "isGrafanaAdmin": False, "isDisabled": False}
+            memberships = api.must("GET", f"/api/users/{found['id']}/orgs")
         else:
+            memberships = api.must("GET", f"/api/users/{found['id']}/orgs")
+            self._is_nobody_elses(memberships, login, number, organisation)
             self._password(found, login, str(wanted["password"]))
             if wanted["name"] and found.get("name") != wanted["name"]:
                 named = {"login": login, "email": found.get("email") or login, "name": wanted["name"]}
                 self._change(f"user {login}: name", lambda: api.must("PUT", f"/api/users/{found['id']}", named))
-        self._membership(number, organisation, found, wanted)
+        self._membership(number, organisation, found, wanted, memberships)
+
+    def _is_nobody_elses(
+        self, memberships: list[Mapping[str, Any]], login: str, number: int, organisation: str
+    ) -> None:
+        """Refuse to take over who came with another organisation, of which this run need not know."""
+        others = {int(one["orgId"]): str(one["name"]) for one in memberships}
+        if number not in others and (theirs := sorted(others[one] for one in others.keys() - {MAIN_ORGANISATION})):
+            raise GrafanaError(
+                f"The user {login} of {organisation} is already one of {', '.join(theirs)} on this Grafana: "
+                f"give {organisation} a login of its own in ecms_grafana_users"
+            )
 
     def _password(self, found: Mapping[str, Any], login: str, password: str) -> None:
         api = self._api
@@ -184,9 +198,15 @@ class Keeper:
             path = f"/api/admin/users/{found['id']}/password"
             self._change(f"user {login}: password", lambda: api.must("PUT", path, {"password": password}))
 
-    def _membership(self, number: int, organisation: str, user: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    def _membership(
+        self,
+        number: int,
+        organisation: str,
+        user: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        memberships: list[Mapping[str, Any]],
+    ) -> None:
         api, login, role = self._api, str(wanted["login"]), str(wanted["role"])
-        memberships = api.must("GET", f"/api/users/{user['id']}/orgs")
         own = next((one for one in memberships if one["orgId"] == number), None)
         if own is None:
             body = {"loginOrEmail": login, "role": role}

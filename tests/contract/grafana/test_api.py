@@ -161,6 +161,24 @@ def test_users_of_one_home_are_not_members_of_another_nor_of_the_main_organisati
         assert status == 401
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_login_of_another_home_is_refused_also_when_that_home_is_not_named(stand_in: StandIn, check: bool) -> None:
+    stand_in.keep(mario(ANNA), {"name": "casa_verdi", "users": []})
+    before = stand_in.state()
+    taken = ANNA | {"role": "Admin", "password": "another-word-of-20-chars"}
+    said = (
+        r"The user anna of casa_verdi is already one of mario_rossi on this Grafana: "
+        r"give casa_verdi a login of its own in ecms_grafana_users"
+    )
+    with pytest.raises(module.GrafanaError, match=said):
+        stand_in.keep({"name": "casa_verdi", "users": [taken]}, check=check)
+    assert stand_in.state() == before
+    # A user who is in no home, such as one who was made by hand, may become one's.
+    stand_in.api().must("POST", "/api/admin/users", {"login": "carla", "password": "carlas-word-of-20-chars"})
+    carla = {"login": "carla", "name": "", "role": "Viewer", "password": "carlas-word-of-20-chars"}
+    assert stand_in.keep({"name": "casa_verdi", "users": [carla]}).changes == ["user carla: Viewer of casa_verdi"]
+
+
 def test_what_is_not_named_stays_and_what_is_named_absent_goes(stand_in: StandIn) -> None:
     stand_in.keep(mario(ANNA))
     assert stand_in.keep().changes == []
@@ -170,7 +188,10 @@ def test_what_is_not_named_stays_and_what_is_named_absent_goes(stand_in: StandIn
 
 def test_an_organisation_goes_with_its_users_and_no_other(stand_in: StandIn) -> None:
     both = {"login": "both", "name": "", "role": "Viewer", "password": "boths-word-of-20-chars"}
-    ids = stand_in.keep({"name": "a_b", "users": [ANNA, both]}, {"name": "acb", "users": [both]}).ids
+    ids = stand_in.keep({"name": "a_b", "users": [ANNA, both]}, {"name": "acb", "users": []}).ids
+    # What only an administrator does, by hand.
+    body = {"loginOrEmail": "both", "role": "Viewer"}
+    stand_in.api().must("POST", f"/api/orgs/{ids['acb']}/users", body)
     before = stand_in.state()
     keeper = module.Keeper(stand_in.api(), check=True)
     keeper.absent_organisation("a_b")
