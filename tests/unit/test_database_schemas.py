@@ -5,26 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from database.fixtures import facts
 from ecms_bridge.schema.household import parse_household
 from role_plugins import load
 
 schemas: Any = load("roles/database/filter_plugins/ecms_schemas.py")
 
-HOME: dict[str, Any] = {
-    "slug": "mario_rossi",
-    "name": "Niccolò Rossi",
-    "timezone": "Europe/Rome",
-    "mains_voltage_v": 230.0,
-    "contract_power_w": 3000,
-    "alert_power_w": 2500,
-    "unmeasured_power_w": 0,
-    "currency": "EUR",
-    "tariffs": [],
-    "devices": [{"id": 1, "name": "lavatrice", "ratings": []}],
-    "boxes": [{"name": "cucina", "mac": "02:00:00:00:00:11", "device": 1, "serial_port": "/dev/ttyUSB0"}],
-    "retention_days": 400,
-    "secrets": {"household_key": "0" * 64},
-}
+HOME = facts(
+    "mario_rossi",
+    name="Niccolò Rossi",
+    boxes=[{"name": "cucina", "mac": "02:00:00:00:00:11", "device": 1, "serial_port": "/dev/ttyUSB0"}],
+    secrets={"household_key": "0" * 64},
+)
 
 
 def test_the_schema_tool_reads_it_and_no_secret_is_in_it() -> None:
