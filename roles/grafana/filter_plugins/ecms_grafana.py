@@ -396,6 +396,11 @@ def organisations(households: Sequence[Facts]) -> list[Document]:
     ]
 
 
+def named(households: Sequence[Facts]) -> list[Document]:
+    """Return what the module ``grafana_organisations`` takes for a question to each household's organisation."""
+    return [{"name": str(household["slug"])} for household in households]
+
+
 def preferences(households: Sequence[Facts], home_dashboard: str) -> list[Document]:
     """Return what the module ``grafana_organisations`` keeps once the dashboards are there."""
     return [
@@ -418,13 +423,13 @@ def repeated(values: Sequence[str]) -> list[str]:
 
 
 def secret_files(households: Sequence[Facts]) -> list[dict[str, str]]:
-    """Return the secrets that Grafana reads from files, by path below the directory of secrets."""
+    """Return the files of the secrets that Grafana reads, by path below their directory and content."""
     found = []
     for household in households:
         slug, secrets = str(household["slug"]), _secrets(household)
-        found.append({"path": f"{slug}/database", "value": str(secrets[f"database_grafana_{slug}"])})
+        found.append({"path": f"{slug}/database", "content": f"{secrets[f'database_grafana_{slug}']}\n"})
         found += [
-            {"path": f"{slug}/{name}", "value": str(secrets[name])}
+            {"path": f"{slug}/{name}", "content": f"{secrets[name]}\n"}
             for name in ("telegram_token", "notify_token")
             if secrets.get(name)
         ]
@@ -591,6 +596,7 @@ class FilterModule:
             "ecms_grafana_provisioning_files": provisioning_files,
             "ecms_grafana_removals": removals,
             "ecms_grafana_organisations": organisations,
+            "ecms_grafana_named": named,
             "ecms_grafana_preferences": preferences,
             "ecms_grafana_repeated": repeated,
             "ecms_grafana_secret_files": secret_files,

@@ -146,6 +146,11 @@ def dashboards(households: Sequence[Facts], source: str, *, to_import: bool = Fa
     return found
 
 
+def dashboard_files(households: Sequence[Facts], source: str) -> list[dict[str, str]]:
+    """Return the dashboards of ``dashboards`` as files, by path and content."""
+    return [{"path": f"{one['slug']}/{one['name']}", "content": one["text"]} for one in dashboards(households, source)]
+
+
 def readers(households: Sequence[Facts]) -> dict[str, dict[str, str]]:
     """Return login and password of the user of each household, by its slug, who sees most of its organisation."""
     rank = ("Admin", "Editor", "Viewer")
@@ -201,6 +206,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
             "ecms_grafana_dashboards": dashboards,
+            "ecms_grafana_dashboard_files": dashboard_files,
             "ecms_grafana_readers": readers,
             "ecms_grafana_found_dashboards": found_dashboards,
             "ecms_grafana_copies": copies,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -13,14 +14,14 @@ from ansible.module_utils.urls import ConnectionError as NoAnswerError  # type: 
 from ansible.module_utils.urls import open_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DOCUMENTATION = r"""
 module: grafana_organisations
 short_description: Keeps Grafana's organisations, users and preferences
 description:
   - Creates what is missing and changes what differs. What is not named is left alone.
-  - Returns the number of each organisation, which provisioning files need.
+  - Returns the number of each organisation, which provisioning files need, and what each answers to a question.
 options:
   url: {description: Address of Grafana., type: str, required: true}
   username: {description: A server administrator., type: str, required: true}
@@ -37,6 +38,16 @@ options:
     type: list
     elements: str
     default: []
+  ask: {description: Path that is asked of each organisation in turn., type: str}
+  ask_accepts:
+    description: Statuses that are an answer. Others are an error.
+    type: list
+    elements: int
+    default: [200]
+  ask_attempts:
+    description: How often it is asked, with some seconds between, until the status is 200. The last answer counts.
+    type: int
+    default: 1
 author: The ECMS authors
 """
 EXAMPLES = r"""
@@ -53,9 +64,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ids: {description: Number of each organisation by its name; absent while a check would make it., type: dict}
 changes: {description: What was changed or would be., type: list}
+answers:
+  description: Of each organisation that is there C(item) (its name), C(status) and C(json) of what it was asked.
+  type: list
 """
 
 TIMEOUT_S = 30
+PAUSE_S = 3
+"""Between two questions of an organisation that is not ready."""
 MAIN_ORGANISATION = 1
 """What every Grafana begins with. An organisation cannot be removed by who is just in it."""
 OK, CREATED, UNAUTHORIZED, NOT_FOUND = 200, 201, 401, 404
@@ -226,6 +242,20 @@ class Keeper:
                 lambda: api.must("PATCH", "/api/org/preferences", wanted, organisation=number),
             )
 
+    def answers(self, path: str, accepted: Sequence[int], attempts: int) -> list[dict[str, Any]]:
+        """Return what the organisations that are there answer; raise GrafanaError for a status that is no answer."""
+        found = []
+        for name, number in self.ids.items():
+            for attempt in range(1, attempts + 1):
+                status, answer = self._api.ask("GET", path, organisation=number)
+                if status == OK or attempt == attempts:
+                    break
+                time.sleep(PAUSE_S)
+            if status not in accepted:
+                raise GrafanaError(f"Grafana refused GET {path} of organisation {name} with {status}")
+            found.append({"item": name, "status": status, "json": answer})
+        return found
+
     def absent_organisation(self, name: str) -> None:
         """Remove an organisation, and before it the users who belong to no other one."""
         api = self._api
@@ -285,6 +315,9 @@ def main() -> None:
             },
             "absent_users": {"type": "list", "elements": "str", "default": []},
             "absent_organisations": {"type": "list", "elements": "str", "default": []},
+            "ask": {"type": "str"},
+            "ask_accepts": {"type": "list", "elements": "int", "default": [OK]},
+            "ask_attempts": {"type": "int", "default": 1},
         },
         supports_check_mode=True,
     )
@@ -298,9 +331,11 @@ def main() -> None:
             keeper.absent(login)
         for name in given["absent_organisations"]:
             keeper.absent_organisation(name)
+        asked = given["ask"]
+        answers = keeper.answers(asked, given["ask_accepts"], given["ask_attempts"]) if asked else []
     except GrafanaError as error:
         module.fail_json(msg=str(error), changes=keeper.changes)
-    module.exit_json(changed=bool(keeper.changes), changes=keeper.changes, ids=keeper.ids)
+    module.exit_json(changed=bool(keeper.changes), changes=keeper.changes, ids=keeper.ids, answers=answers)
 
 
 if __name__ == "__main__":

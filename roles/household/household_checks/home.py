@@ -10,6 +10,8 @@ from ecms_bridge import names
 from household_checks.values import Variables, in_range, known_number, meant, short_name, show, whole, whole_in_range
 
 LOWEST_V, HIGHEST_V = 50, 500
+_NO_REGIONS = ("posix", "right", "posixrules")
+"""What zone tables hold besides zones, and ``available_timezones`` leaves out."""
 SURPLUS = 1.1
 """A meter lets pass a tenth more than the contract for hours; an alert above that comes too late."""
 
@@ -52,7 +54,18 @@ def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
+def _is_zone(value: str) -> bool:
+    """Tell a usual zone without reading all there are, which takes long for each of many homes."""
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return value.partition("/")[0] not in _NO_REGIONS
+
+
 def _timezone(value: object) -> Iterator[str]:
+    if isinstance(value, str) and _is_zone(value):
+        return
     zones = _zones()
     # a controller without zone tables cannot judge; the hub's own tables do it later
     if not isinstance(value, str) or (zones and value not in zones):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import resource
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from bench.report import Figure, Table
 from bench.scale import Scale
-from hub import REPOSITORY, SiteRun, run_site
-from machines import down, inventory, up
+from hub import REPOSITORY, run_site
+from machines import Machine, down, inventory, up
 
 _MACHINE = "bench-homes"
 _HOST = "server-bench"
@@ -21,28 +23,50 @@ _GROUPS = ("broker", "writer", "database")
 """Without Grafana, whose package host is out of reach where tests run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run took: wall time, and processor time of the controller and of the machine, all in s."""
+
+    seconds: float
+    controller: float
+    machine: float
+    changed: int
+
+    @property
+    def processor(self) -> float:
+        """Processor time of both, which other work on the computer hardly changes."""
+        return self.controller + self.machine
+
+
 def run(scale: Scale, say: Callable[[str], None]) -> list[Table]:
     """Return how long runs over more and more homes took; raise RuntimeError if a second run changed something."""
     figures: list[Figure] = []
-    again: list[tuple[int, float]] = []
+    runs: list[tuple[int, Run, Run]] = []
     down(_MACHINE)
-    up(_MACHINE, _SUITE, "server", _MACHINE)
+    machine = up(_MACHINE, _SUITE, "server", _MACHINE)
     try:
         central = _central()
         there = 0
         for homes in scale.households:
-            first, second = _twice(homes, central)
-            say(f"{homes} homes: {first.seconds:.0f} s, {first.changed} changes; again {second.seconds:.0f} s")
+            first, second = _twice(homes, central, machine)
+            say(f"{homes} homes: {_words(first)}, {first.changed} changes; again {_words(second)}")
             what = "a fresh machine and its first home" if there == 0 else f"{homes - there} homes more, {homes} in all"
-            figures.append(Figure(what, "s", (first.seconds,)))
-            figures.append(Figure(f"{homes} homes again, nothing changed", "s", (second.seconds,)))
-            again.append((homes, second.seconds))
+            for name, run in ((what, first), (f"{homes} homes again, nothing changed", second)):
+                figures.append(Figure(name, "s", (run.seconds,)))
+                figures.append(Figure(f"{name}, processor time", "s", (run.processor,)))
+            runs.append((homes, first, second))
             there = homes
     finally:
         down(_MACHINE)
-    for (fewer, less), (more, longer) in itertools.pairwise(again):
-        each = (longer - less) / (more - fewer)
-        figures.append(Figure(f"a home's share of a second run, from {fewer} to {more} homes", "s", (each,)))
+    for (fewer, _, before), (more, first, second) in itertools.pairwise(runs):
+        added, step = more - fewer, f"from {fewer} to {more} homes"
+        for name, longer, shorter in (
+            ("what making a home adds to a run that changes nothing", first, before),
+            ("a home's share of a second run", second, before),
+        ):
+            figures.append(Figure(f"{name}, {step}", "s", ((longer.seconds - shorter.seconds) / added,)))
+            each = (longer.processor - shorter.processor) / added
+            figures.append(Figure(f"{name}, {step}, processor time", "s", (each,)))
     return [
         Table(
             "Many homes on one central machine",
@@ -89,14 +113,34 @@ def _home(number: int) -> Path:
     return place
 
 
-def _twice(homes: int, central: list[Path]) -> tuple[SiteRun, SiteRun]:
+def _twice(homes: int, central: list[Path], machine: Machine) -> tuple[Run, Run]:
     inventories = [*central, *(_home(number) for number in range(1, homes + 1))]
     lost = {"localhost", *(f"hub-casa-{number}" for number in range(1, homes + 1))}
-    first = run_site(inventories, _BUILD / f"{homes}-first.log", lost=lost)
-    second = run_site(inventories, _BUILD / f"{homes}-second.log", lost=lost)
+
+    def run(which: str) -> Run:
+        controller, inside = _processor_time(), _processor_time_of(machine)
+        done = run_site(inventories, _BUILD / f"{homes}-{which}.log", lost=lost)
+        return Run(done.seconds, _processor_time() - controller, _processor_time_of(machine) - inside, done.changed)
+
+    first, second = run("first"), run("second")
     if second.changed:
         raise RuntimeError(f"the second run changed {second.changed} tasks: see {_BUILD}/{homes}-second.log")
     return first, second
+
+
+def _processor_time() -> float:
+    """Return what this process' children have used that have ended, in s."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _processor_time_of(machine: Machine) -> float:
+    """Return what everything inside has used, in s."""
+    return int(machine.run("sed -n 's/^usage_usec //p' /sys/fs/cgroup/cpu.stat").stdout) / 1e6
+
+
+def _words(run: Run) -> str:
+    return f"{run.seconds:.0f} s, of the processor {run.controller:.1f} s here and {run.machine:.1f} s there"
 
 
 def _write(path: Path, content: object) -> None:

@@ -376,7 +376,7 @@ class Tool:
         self.files["password"].write_text(PASSWORD + "\n", "utf-8")
         self.files["household.json"].write_text(json.dumps(self.household), "utf-8")
 
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *options: str, of: str = "household") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [
                 sys.executable,
@@ -387,8 +387,8 @@ class Tool:
                 str(self.files["schema.toml"]),
                 "--password-file",
                 str(self.files["password"]),
-                "--household",
-                str(self.files["household.json"]),
+                f"--{of}",
+                str(self.files[f"{of}.json"]),
             ],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(SOURCE), *sys.path])},
             capture_output=True,
@@ -422,6 +422,31 @@ class TestTool:
         assert len(first.stdout.splitlines()) == 1
         assert json.loads(again.stdout) == {"changed": False, "changes": []}
         assert json.loads(tool.run("maintain").stdout) == {"changed": False, "changes": []}
+
+    def test_of_several_households_one_that_fails_keeps_no_other_from_its_own(
+        self, tool: Tool, mariadb: Server
+    ) -> None:
+        with new_home(mariadb, apply=False) as other, new_home(mariadb, apply=False) as third:
+            bad = {**facts(other.slug), "retention_days": 7}
+            homes = [tool.household, bad, {"slug": "A"}, 1, facts(third.slug)]
+            tool.files["households.json"] = tool.directory / "households.json"
+            tool.files["households.json"].write_text(json.dumps(homes), "utf-8")
+            failed = tool.run("apply", of="households")
+            assert (failed.returncode, failed.stdout) == (2, "")
+            assert [line.split(": ")[:2] for line in failed.stderr.splitlines()] == [
+                ["ecms-schema", slug] for slug in (other.slug, "A", "?")
+            ]
+            assert "set ecms_retention_days to at least 8" in failed.stderr
+            foretold, second = tool.run("apply", "--check", of="households"), [tool.household, facts(third.slug)]
+            assert foretold.returncode == 2
+            tool.files["households.json"].write_text(json.dumps(second), "utf-8")
+            assert json.loads(tool.run("apply", of="households").stdout) == {"changed": False, "changes": []}
+            tool.files["households.json"].write_text(json.dumps([facts(other.slug), *second]), "utf-8")
+            done = json.loads(tool.run("apply", of="households").stdout)
+            assert done["changed"] is True
+            assert {change.split(": ")[0] for change in done["changes"]} == {other.slug}
+            tool.files["households.json"].write_text("{}", "utf-8")
+            assert "must be a list" in tool.run("apply", of="households").stderr
 
     def test_what_the_user_got_wrong_is_one_sentence(self, tool: Tool) -> None:
         tool.files["password"].write_text("wrong", "utf-8")

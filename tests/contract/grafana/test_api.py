@@ -179,6 +179,33 @@ def test_a_login_of_another_home_is_refused_also_when_that_home_is_not_named(sta
     assert stand_in.keep({"name": "casa_verdi", "users": [carla]}).changes == ["user carla: Viewer of casa_verdi"]
 
 
+def test_each_organisation_is_asked_and_answers_for_itself(stand_in: StandIn) -> None:
+    homes = (facts(), facts() | {"slug": "anna_bianchi", "grafana_users": []})
+    numbers = provision(stand_in, homes[0])
+    keeper = stand_in.keep(*grafana.named(homes))
+    rules = keeper.answers("/api/v1/provisioning/alert-rules", [200], 1)
+    assert [(one["item"], one["status"]) for one in rules] == [("mario_rossi", 200), ("anna_bianchi", 200)]
+    assert numbers == {"mario_rossi": keeper.ids["mario_rossi"]}
+    assert {rule["uid"] for rule in rules[0]["json"]} == {alert["uid"] for alert in homes[0]["alerts"]}
+    assert rules[1]["json"] == []
+    missing = "/api/datasources/uid/nowhere/health"
+    with pytest.raises(module.GrafanaError, match=f"refused GET {missing} of organisation mario_rossi with 404"):
+        keeper.answers(missing, [200], 1)
+    assert [one["status"] for one in keeper.answers(missing, [200, 404], 1)] == [404, 404]
+
+
+def test_an_organisation_that_is_not_ready_is_asked_again(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = stand_in.keep(mario())
+    path = "/api/datasources/uid/late/health"
+    answers = iter([(500, {}), (500, {}), (200, {"status": "OK"})])
+    monkeypatch.setattr(keeper._api, "ask", lambda *_arguments, **_options: next(answers))
+    monkeypatch.setattr(module, "PAUSE_S", 0.0)
+    assert keeper.answers(path, [200], 3) == [{"item": "mario_rossi", "status": 200, "json": {"status": "OK"}}]
+    monkeypatch.setattr(keeper._api, "ask", lambda *_arguments, **_options: (500, {}))
+    with pytest.raises(module.GrafanaError, match="with 500"):
+        keeper.answers(path, [200], 2)
+
+
 def test_what_is_not_named_stays_and_what_is_named_absent_goes(stand_in: StandIn) -> None:
     stand_in.keep(mario(ANNA))
     assert stand_in.keep().changes == []
@@ -232,7 +259,7 @@ def provision(stand_in: StandIn, *homes: Any) -> dict[str, int]:
     for secret in grafana.secret_files(homes):
         path = stand_in.secrets / secret["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(secret["value"] + "\n", encoding="utf-8")
+        path.write_text(secret["content"], encoding="utf-8")
     for one in handed.dashboards(homes, str(ROOT / "grafana/dashboards")):
         path = stand_in.directory / "dashboards" / one["slug"] / one["name"]
         path.parent.mkdir(parents=True, exist_ok=True)

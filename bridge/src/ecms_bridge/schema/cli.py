@@ -22,7 +22,7 @@ from ecms_bridge import names
 from ecms_bridge.config import ConfigError, DatabaseSettings, Section
 from ecms_bridge.schema import appliances, calendar, maintenance, prices, removal, settings, statistics, users
 from ecms_bridge.schema.errors import SchemaError
-from ecms_bridge.schema.household import Household, read_household
+from ecms_bridge.schema.household import Household, parse_household, read_facts_of_each, read_household
 from ecms_bridge.schema.migrator import Migration, Migrator, packaged_migrations
 from ecms_bridge.session import Session, explain, leads, open_session
 
@@ -34,17 +34,16 @@ _TURN_WAIT_S = 60
 _ATTEMPTS = 10
 _SINCE_TARIFFS = 3
 """The migration that makes the tables of settings and tariffs."""
+_FAILURES = (ConfigError, SchemaError, pymysql.MySQLError)
 
 
 def main() -> None:
-    """Run the command; exit with 0, or with 2 after one sentence on standard error."""
+    """Run the command; exit with 0, or with 2 after one sentence on standard error, of several households one each."""
     options = _parser().parse_args()
     try:
         changes = _run(options)
-    except (ConfigError, SchemaError) as error:
-        sys.exit(_complain(str(error)))
-    except pymysql.MySQLError as error:
-        sys.exit(_complain(f"the database says {_words(error)}: see that it runs and that its users are set up"))
+    except _FAILURES as error:
+        sys.exit(_complain(_sentence(error)))
     print(json.dumps({"changed": bool(changes), "changes": changes}, ensure_ascii=False))
 
 
@@ -98,19 +97,38 @@ def _run(options: argparse.Namespace) -> list[str]:
     section = Section.from_file(options.config)
     settings = DatabaseSettings.parse(section.section("database"))
     section.done()
-    if options.command == "users":
-        return _users(options, settings)
-    if options.command == "statistics":
-        return _statistics(options, settings)
-    if options.command == "remove":
-        return _remove(options, settings)
+    work = {"apply": _apply, "maintain": _maintain, "users": _users, "statistics": _statistics, "remove": _remove}
+    return work[options.command](options, settings)
+
+
+def _apply(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
+    """Apply one household, or each of several: one's trouble keeps no other from its own, and is told at the end."""
+    if not options.households:
+        return _apply_one(options, settings, read_household(options.household))
+    changes: list[str] = []
+    failed: list[str] = []
+    for slug, facts in read_facts_of_each(options.households):
+        try:
+            changes += [f"{slug}: {change}" for change in _apply_one(options, settings, parse_household(facts))]
+        except _FAILURES as error:
+            failed.append(f"{slug}: {_sentence(error)}")
+    if failed:
+        raise SchemaError("\n".join(failed))
+    return changes
+
+
+def _apply_one(options: argparse.Namespace, settings: DatabaseSettings, household: Household) -> list[str]:
+    migrations = packaged_migrations()
+    with closing(_open(settings, _read_password(options.password_file))) as session:
+        return _patiently(session, lambda: apply(session, household, migrations, check=options.check))
+
+
+def _maintain(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
     household = read_household(options.household)
     migrations = packaged_migrations()
     with closing(_open(settings, _read_password(options.password_file))) as session:
-        if options.command == "maintain":
-            # Every node of a cluster has the timer, so that it is done whichever of them lives.
-            return _patiently(session, lambda: maintain(session, household, migrations)) if leads(session) else []
-        return _patiently(session, lambda: apply(session, household, migrations, check=options.check))
+        # Every node of a cluster has the timer, so that it is done whichever of them lives.
+        return _patiently(session, lambda: maintain(session, household, migrations)) if leads(session) else []
 
 
 def _users(options: argparse.Namespace, settings: DatabaseSettings) -> list[str]:
@@ -265,12 +283,16 @@ def _read_password(path: Path) -> str:
     return password
 
 
-def _words(error: pymysql.MySQLError) -> str:
-    return " ".join(str(part) for part in error.args[1:] or error.args)
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, pymysql.MySQLError):
+        return str(error)
+    words = " ".join(str(part) for part in error.args[1:] or error.args)
+    return f"the database says {words}: see that it runs and that its users are set up"
 
 
-def _complain(sentence: str) -> int:
-    print(f"ecms-schema: {sentence}", file=sys.stderr)
+def _complain(sentences: str) -> int:
+    for sentence in sentences.split("\n"):
+        print(f"ecms-schema: {sentence}", file=sys.stderr)
     return 2
 
 
@@ -300,7 +322,10 @@ def _parser() -> argparse.ArgumentParser:
             change.add_argument("--wanted", type=Path, help="JSON file of who takes part")
             change.add_argument("--leave", metavar="SLUG", help="remove all that this household has given")
         else:
-            command.add_argument("--household", type=Path, required=True, help="JSON file of the household")
+            whose = command.add_mutually_exclusive_group(required=True)
+            whose.add_argument("--household", type=Path, help="JSON file of the household")
+            if name == "apply":
+                whose.add_argument("--households", type=Path, help="JSON file of a list of households, for all of them")
         if name != "maintain":
             command.add_argument("--check", action="store_true", help="only say what would change")
     return parser

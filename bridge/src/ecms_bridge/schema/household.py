@@ -65,12 +65,23 @@ class Household:
 
 def read_household(path: Path) -> Household:
     """Read and check the file; raise SchemaError with one sentence at the first mistake."""
+    return parse_household(_read(path, "household"))
+
+
+def read_facts_of_each(path: Path) -> list[tuple[str, object]]:
+    """Read a file of several households; return each one's slug and facts, yet unchecked. Raises SchemaError."""
+    every = _read(path, "households")
+    if not isinstance(every, list):
+        read.fail(f"the households in {path} must be a list: run the playbook again")
+    return [(str(one.get("slug")) if isinstance(one, dict) else "?", one) for one in every]
+
+
+def _read(path: Path, what: str) -> object:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        msg = f"cannot read the household {path}: {error}"
+        msg = f"cannot read the {what} {path}: {error}"
         raise SchemaError(msg) from error
-    return parse_household(facts)
 
 
 def parse_household(facts: object) -> Household:
