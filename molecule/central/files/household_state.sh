@@ -6,7 +6,10 @@ slug=$1
 
 if [ -d "/var/lib/mysql/ecms_$slug" ]; then
     mariadb-dump --single-transaction --skip-dump-date --ignore-table="ecms_$slug.hub_status" \
-        --ignore-table="ecms_$slug.writer_status" "ecms_$slug" | sha256sum | sed 's/-$/rows and tables/'
+        --ignore-table="ecms_$slug.writer_status" --ignore-table="ecms_$slug.box" "ecms_$slug" |
+        sha256sum | sed 's/-$/rows and tables/'
+    mariadb --batch --skip-column-names "ecms_$slug" --execute "SELECT HEX(mac), idDevice FROM box ORDER BY mac" |
+        sha256sum | sed 's/-$/boxes/'
     for table in global_priv db tables_priv columns_priv; do
         mariadb --batch --skip-column-names mysql --execute "SELECT * FROM $table" |
             tr -d '\134' | grep "$slug" | sort | sha256sum | sed "s/-\$/$table/"
