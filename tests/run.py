@@ -154,7 +154,7 @@ def stages() -> dict[str, Stage]:
     every = [
         Stage("lint", python + others),
         Stage("lint-python", python),
-        Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=600),)),
+        Stage("unit", (_pytest("unit", "bridge/tests", "tests/unit", timeout_s=1200),)),
         # The end-to-end tests take as long as all that follows, and mostly wait for their machines.
         Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=3000),), aside=True),
         Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines, aside=True),
