@@ -69,13 +69,14 @@ test: setup-test  ## every test, with a summary that lists what was not run; STA
 test-fast: setup  ## ruff, mypy and the unit tests: the inner loop
 	@$(PYTHON) tests/run.py lint-python unit
 
-.PHONY: lint unit contract molecule e2e
+.PHONY: lint unit contract molecule cluster e2e
 lint: setup-test  ## ruff, mypy, yamllint, shellcheck, playbook syntax, ansible-lint
 unit: setup-test  ## tests that need nothing but Python
 contract: setup-test  ## golden vectors, schemas, access; on real servers started for the test
 molecule: setup-test  ## the roles on Debian 12 and 13 together
+cluster: setup-test  ## one database becomes three machines under load; they lose their power, one and all
 e2e: setup-test  ## the whole way from simulated boxes to rows, with everything killed in turn
-lint unit contract molecule e2e:
+lint unit contract molecule cluster e2e:
 	@$(PYTHON) tests/run.py $@
 
 .PHONY: firmware cad

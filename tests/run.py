@@ -32,6 +32,8 @@ _NOT_OURS = {".git", ".venv", "build", "node_modules", ".pio"}
 _SHELLS = {b"sh", b"bash", b"dash"}
 # The stage firmware runs these, together with what they are built from.
 _NOT_OF_FIRMWARE = "--ignore-glob=*/test_firmware_*.py"
+# Three machines of its own, which nothing else needs.
+_CLUSTER = "tests/e2e/test_galera.py"
 _SUM = re.compile(r"(\d+) passed, (\d+) failed\b")
 _POLL_S = 0.5
 _INTERRUPTED = 130
@@ -159,7 +161,8 @@ def stages() -> dict[str, Stage]:
         Stage("contract", (_pytest("contract", "tests/contract", _NOT_OF_FIRMWARE, timeout_s=3000),), aside=True),
         Stage("molecule", tuple(_scenario(path.parent.name) for path in scenarios), _without_machines, aside=True),
         Stage("bench", (Check("bench", (sys.executable, "-m", "bench", "--scale", "small"), 600),), aside=True),
-        Stage("e2e", (_pytest("e2e", "tests/e2e", timeout_s=4200),), _without_machines),
+        Stage("cluster", (_pytest("cluster", _CLUSTER, timeout_s=3000),), _without_machines, aside=True),
+        Stage("e2e", (_pytest("e2e", "tests/e2e", f"--ignore={_CLUSTER}", timeout_s=4200),), _without_machines),
     ]
     for part in ("cad", "firmware"):
         if (REPOSITORY / part / "Makefile").exists():
