@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,10 @@ class Central:
         wanted = {"wsrep_cluster_size": str(size), "wsrep_cluster_status": "Primary", "wsrep_ready": "ON"}
         for number, one in enumerate(self.machines):
             if one.name in machine.running():
-                until(lambda n=number: self._status(n) == wanted, lambda n=number: self._told(n))  # type: ignore[misc]
+                until(partial(self._is, number, wanted), partial(self._told, number))
+
+    def _is(self, node: int, wanted: dict[str, str]) -> bool:
+        return self._status(node) == wanted
 
     def _status(self, node: int) -> dict[str, str]:
         try:
