@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import pty
+import select
 import shutil
 import stat
 import subprocess
@@ -206,20 +207,19 @@ class Central:
         pid, terminal = pty.fork()
         if not pid:
             os.execvpe(sys.executable, self.command(*TYPED, homes=homes), self.environment())
-        said, answered = b"", False
-        while True:
-            try:
-                piece = os.read(terminal, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            said += piece
-            if not answered and f"Type {GOES} to remove it".encode() in said.split(b"TASK [The name")[-1]:
-                os.write(terminal, f"{typed}\r".encode())
-                answered = True
-        os.close(terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+        said = b""
+        try:
+            while True:
+                if select.select([terminal], [], [], 3)[0]:
+                    said += os.read(terminal, 65536)
+                elif f"Type {GOES} to remove it".encode() in said.split(b"TASK [")[-1]:
+                    # Ansible shows its question a moment before it listens, and discards what was typed until then.
+                    # Somebody whose keys did nothing types again, and so does this.
+                    os.write(terminal, f"{typed}\r".encode())
+        except OSError:
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+        finally:
+            os.close(terminal)
 
     def environment(self) -> dict[str, str]:
         return {
