@@ -135,6 +135,13 @@ CASES: dict[str, list[tuple[dict[str, Any], str]]] = {
             {"database_by_network": True, "certificates_paths": {}},
             "The database has clients on other hosts and no certificate: run site.yml (or --tags certificates",
         ),
+        (
+            {"database_config_directory": "{{ strangers }}/etc"},
+            (
+                "This database lets clients on other hosts in, and this run would shut them out, though acb may need "
+                "it: name their inventories too (-i), or set database_by_network: true for database."
+            ),
+        ),
         ({"database_statistics_minimum_homes": 2}, "database_statistics_minimum_homes is 2: set 3 or more, since"),
         ({"database_statistics": True}, "The statistics over all homes have no password: run site.yml"),
         ({"database_maintenance_time": "3:30"}, 'database_maintenance_time is 3:30: set a time such as "03:30", in'),
@@ -230,6 +237,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     strangers.issue("other")[1].rename(directory / "other.key")
     (directory / "keyless").mkdir()
     strangers.certificate.with_name("keyless").joinpath("ca.crt").write_bytes(strangers.certificate.read_bytes())
+    # A database that clients on other hosts use, of a home that no run here names.
+    let_in = directory / "90-ecms.cnf"
+    let_in.write_text("[mariadbd]\nssl_cert = /run/credentials/mariadb.service/server.crt\n")
+    (directory / "etc/households").mkdir(parents=True)
+    (directory / "etc/households/acb.json").touch()
     everywhere = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
@@ -257,7 +269,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             "gather_facts": False,
             "tasks": [
                 {"ansible.builtin.set_fact": known},
-                {"ansible.builtin.import_role": _tasks(part), "when": "inventory_hostname != 'idle'"},
+                {
+                    "ansible.builtin.import_role": _tasks(part),
+                    "when": "inventory_hostname != 'idle'",
+                    "vars": {"_database_server_config": str(let_in)},
+                },
             ],
             "roles": [{"role": "household", "when": False}],
         }
