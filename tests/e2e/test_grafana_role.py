@@ -231,8 +231,11 @@ def test_a_server_that_does_not_start_is_told_and_one_without_its_database_made_
         del site.variables[name]
     site.machine.run(["systemctl", "stop", "grafana-server"])
     site.machine.run(["sh", "-c", "rm -f /var/lib/grafana/grafana.db*"])
+    # It makes an empty one, and does not start with files that name organisations of the one that is gone.
+    assert site.machine.run(["systemctl", "start", "grafana-server"], check=False).returncode != 0
     site.run()
     assert "Sovraccarico" in site.rules()
+    assert site.run().changed == 0, site.log.read_text()
 
 
 def test_https_with_the_local_authority(site: Site) -> None:

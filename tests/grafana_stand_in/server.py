@@ -10,10 +10,12 @@ import configparser
 import json
 import os
 import re
+import sqlite3
 import ssl
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -68,8 +70,20 @@ class Settings:
         return re.sub(r"\$__file\{([^}]+)\}", lambda m: Path(m[1]).read_text(encoding="utf-8").strip(), value)
 
 
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS org (id INTEGER PRIMARY KEY, name TEXT)",
+    "CREATE TABLE IF NOT EXISTS stand_in (id INTEGER PRIMARY KEY, state TEXT)",
+)
+
+
+def state_of(file: Path) -> Any:
+    """Return what a stand-in with this database knows."""
+    with closing(sqlite3.connect(file)) as session:
+        return json.loads(session.execute("SELECT state FROM stand_in").fetchone()[0])
+
+
 class Grafana:
-    """What Grafana knows, kept in a file that stands in for its database."""
+    """What Grafana knows, kept in a database that has its own only for the organisations' numbers."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -98,16 +112,19 @@ class Grafana:
         self.save()
 
     def save(self) -> None:
-        new = self.file.with_suffix(".new")
-        new.write_text(json.dumps(self.state), encoding="utf-8")
-        new.replace(self.file)
+        with closing(sqlite3.connect(self.file)) as session, session:
+            for statement in _TABLES:
+                session.execute(statement)
+            session.execute("DELETE FROM org")
+            session.executemany("INSERT INTO org VALUES (?, ?)", self.state["orgs"].items())
+            session.execute("REPLACE INTO stand_in VALUES (1, ?)", [json.dumps(self.state)])
         self._read_at = self.file.stat().st_mtime_ns
 
     def refresh(self) -> None:
         """Read what another process, the reset of a password, may have written."""
         changed = self.file.stat().st_mtime_ns
         if changed != self._read_at:
-            self.state = json.loads(self.file.read_text(encoding="utf-8"))
+            self.state = state_of(self.file)
             self._read_at = changed
 
     def add_user(self, login: str, password: str, org: int, name: str = "") -> int:

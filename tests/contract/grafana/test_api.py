@@ -19,6 +19,7 @@ import yaml
 
 from contract.grafana.test_alerts import household
 from database.server import free_port
+from grafana_stand_in.server import state_of
 from role_plugins import ROOT, load
 
 module: Any = load("roles/grafana/library/grafana_organisations.py")
@@ -62,7 +63,7 @@ class StandIn:
         return self.directory / "secrets"
 
     def state(self) -> Any:
-        return json.loads((self.directory / "grafana.db").read_text(encoding="utf-8"))
+        return state_of(self.directory / "grafana.db")
 
     def api(self, password: str = ADMIN) -> Any:
         return module.Api(self.url, "admin", password, None)
