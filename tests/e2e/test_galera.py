@@ -264,3 +264,15 @@ def test_a_cluster_that_stood_still_goes_on_as_the_same_cluster(central: Central
     assert central.ask(1, "SELECT id FROM proof.t") == "1"
     assert central.ask(2, IDENTITY) == identity
     assert central.site("--check", "--diff", *DATABASE_ALONE).changed == 0
+
+
+def test_a_node_that_is_alone_again_does_not_lose_what_it_stores(central: Central, hub: OwnHub) -> None:
+    # The two others live on as the cluster, and know nothing of what is stored from now on.
+    central.databases(NODES[:1])
+    central.site()
+    hub.goes_on()
+    assert central.site("--check", "--diff", *DATABASE_ALONE).changed == 0
+    central.databases(NODES)
+    with pytest.raises(ProvisionError, match="db1 holds ecms_casa and is not in the cluster of db2"):
+        central.site(*DATABASE_ALONE)
+    hub.goes_on()

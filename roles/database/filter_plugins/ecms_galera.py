@@ -64,7 +64,7 @@ def _strangers(states: Mapping[str, Mapping[str, Any]], nodes: Sequence[str], be
         if node == beginner or state is None or not state["schemas"] or (cluster and state["cluster"] == cluster):
             continue
         return (
-            f"{node} holds {', '.join(state['schemas'])} and was never in the cluster of {beginner}, so that by "
+            f"{node} holds {', '.join(state['schemas'])} and is not in the cluster of {beginner}, so that by "
             "joining it would lose them: back its database up and drop them there, or take it out of the group database"
         )
     return ""
