@@ -37,6 +37,8 @@ def living(**changes: Any) -> dict[str, Any]:
         ({"a": member(5), "b": member(9), "c": member(7)}, "b"),
         ({"a": member(9), "b": member(9, safe=True), "c": member(7)}, "b"),
         ({"a": node(), "b": member(9), "c": node()}, "b"),
+        ({"a": node(), "b": member(9, schemas=[]), "c": member(7, schemas=[])}, "b"),
+        ({"a": member(9, schemas=[]), "b": node(schemas=["ecms_casa"]), "c": member(7, schemas=[])}, "b"),
     ],
 )
 def test_all_down_the_one_with_the_newest_data_begins(states: dict[str, Any], begins: str) -> None:

@@ -43,10 +43,12 @@ def _beginner(states: Mapping[str, Mapping[str, Any]], nodes: Sequence[str], cho
         # It joins if the others live; if not, only all of them together know who has the newest data.
         return "", ""
     members = [node for node in nodes if states[node]["cluster"]]
-    if members:
+    holders = [node for node in nodes if states[node]["schemas"]]
+    # Members that hold nothing would take all from a server that stored alone.
+    if members and (not holders or set(members) & set(holders)):
         last = [node for node in members if states[node]["safe"]]
         return max(last or members, key=lambda node: int(states[node]["position"])), ""
-    return next((node for node in nodes if states[node]["schemas"]), nodes[0]), ""
+    return next(iter(holders), nodes[0]), ""
 
 
 def _alone(state: Mapping[str, Any]) -> bool:
