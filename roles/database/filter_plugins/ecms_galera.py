@@ -67,7 +67,8 @@ def _strangers(states: Mapping[str, Mapping[str, Any]], nodes: Sequence[str], be
             continue
         return (
             f"{node} holds {', '.join(state['schemas'])} and is not in the cluster of {beginner}, so that by "
-            "joining it would lose them: back its database up and drop them there, or take it out of the group database"
+            "joining it would lose them: take it out of the group database, or back up and remove what is old, there "
+            "or in the cluster"
         )
     return ""
 

@@ -27,6 +27,7 @@ RETURN = r"""
 unit: {description: State of the unit such as C(active) or C(activating)., type: str}
 serves: {description: Whether it is a member of the part of a cluster that has the majority., type: bool}
 cluster: {description: Identity of the cluster whose data it holds; empty if it was in none., type: str}
+members: {description: How many nodes that part has; 0 if it does not serve., type: int}
 position: {description: Number of the last transaction that it holds; -1 if that is not known., type: int}
 safe: {description: Whether it was the last that left its cluster., type: bool}
 schemas: {description: Schemas of households that it holds., type: list}
@@ -34,6 +35,13 @@ schemas: {description: Schemas of households that it holds., type: list}
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 _UNKNOWN = -1
+_STATUS = (
+    "wsrep_cluster_status",
+    "wsrep_cluster_state_uuid",
+    "wsrep_cluster_size",
+    "wsrep_ready",
+    "wsrep_last_committed",
+)
 _POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 
 
@@ -68,13 +76,12 @@ def main() -> None:
     )
     data = Path(module.params["data"])
     unit = module.run_command(["systemctl", "is-active", "mariadb"])[1].strip()
-    state = {"unit": unit, "serves": False, "schemas": [], **saved_state(_read(data / "grastate.dat"))}
+    state = {"unit": unit, "serves": False, "members": 0, "schemas": [], **saved_state(_read(data / "grastate.dat"))}
     if data.is_dir():
         state["schemas"] = sorted(path.name for path in data.glob("ecms_*") if stat.S_ISDIR(path.stat().st_mode))
     if unit == "active":
         socket = module.params["socket"]
-        names = "'wsrep_cluster_status', 'wsrep_cluster_state_uuid', 'wsrep_ready', 'wsrep_last_committed'"
-        statement = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})"
+        statement = "SHOW GLOBAL STATUS WHERE Variable_name IN " + repr(_STATUS)
         said = module.run_command(
             ["mariadb", "--socket", socket, "--batch", "--skip-column-names", "--execute", statement]
         )[1]
@@ -82,6 +89,7 @@ def main() -> None:
         if told.get("wsrep_cluster_status") == "Primary" and told.get("wsrep_ready") == "ON":
             state |= {"serves": True, "cluster": told["wsrep_cluster_state_uuid"]}
             state["position"] = int(told.get("wsrep_last_committed", _UNKNOWN))
+            state["members"] = int(told["wsrep_cluster_size"])
     elif module.params["recover"] and state["cluster"] and state["position"] == _UNKNOWN:
         # The unit's certificates are there only while it runs.
         command = ["mariadbd", "--user=mysql", "--wsrep-recover", "--skip-ssl", "--disable-log-error"]
