@@ -127,7 +127,8 @@ def test_a_full_disk_under_the_database(home: Home) -> None:
         def died() -> bool:
             return int(hub.status(DATABASE)["NRestarts"]) > 0
 
-        # Seen once of MariaDB: it did not say so but died, and died again whenever it was back.
+        # Where taking a transaction back needs room itself, InnoDB says so to nobody but dies ("Out of disk space in
+        # rollback"), and dies again whenever it is back.
         until = time.monotonic() + PATIENCE_S
         while not ours.with_words("the disk of the database at") and not died():
             assert time.monotonic() < until, ours.lines()
