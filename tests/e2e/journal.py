@@ -23,10 +23,6 @@ class Journal:
         command = ["journalctl", "--no-pager", "--output=cat", f"--unit={self._unit}", f"--since={self._since}"]
         return self._machine.run(command).stdout.splitlines()
 
-    def with_words(self, words: str) -> list[str]:
-        """Return the lines that hold these words."""
-        return [line for line in self.lines() if words in line]
-
     def wait_for(self, words: str) -> str:
         """Return the first line with these words, once it is there; raise AssertionError if it does not come."""
         deadline = time.monotonic() + _PATIENCE_S

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contract.hub.rig import until
 from e2e.clients import TLS_PORT, broker_admits, database_admits, mqtt_client
 from e2e.home import Home
 from e2e.journal import Journal
@@ -28,7 +29,6 @@ SPOOL_DIRECTORY = "/var/lib/ecms-udp-to-mqtt"
 FIRST_BOX = 30_000
 CALM, BUSY = 4, 60
 """Readings a second and box: at the busy pace 10,000 unconfirmed ones soon are there, which go to the spool early."""
-PATIENCE_S = 120.0
 OUTAGE_S, LONG_OUTAGE_S = 10.0, 20.0
 """A flood of every reading would show within the first; in the second the spool takes over."""
 LINES_OF_OURS, LINES_OF_SERVERS = 12, 200
@@ -124,20 +124,19 @@ def test_a_full_disk_under_the_database(home: Home) -> None:
         fill(hub, "/var/lib/mysql")
         ours, servers = Journal(hub.machine, WRITER), Journal(hub.machine, DATABASE)
 
+        full = "the disk of the database at"
+
         def died() -> bool:
             return int(hub.status(DATABASE)["NRestarts"]) > 0
 
         # Where taking a transaction back needs room itself, InnoDB says so to nobody but dies ("Out of disk space in
         # rollback"), and dies again whenever it is back.
-        until = time.monotonic() + PATIENCE_S
-        while not ours.with_words("the disk of the database at") and not died():
-            assert time.monotonic() < until, ours.lines()
-            time.sleep(0.5)
+        until(lambda: died() or any(full in line for line in ours.lines()), "a word of the full disk", 120.0)
         if died():
             ours.wait_for("does not answer")
             warnings.warn("MariaDB died of the full disk:\n" + "\n".join(servers.lines()[-200:]), stacklevel=1)
         else:
-            assert "make room" in ours.with_words("the disk of the database at")[0]
+            assert "make room" in ours.wait_for(full)
         time.sleep(LONG_OUTAGE_S)
         assert len(ours.lines()) <= LINES_OF_OURS, ours.lines()
         # The traces that a dying server leaves are its own.

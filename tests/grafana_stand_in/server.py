@@ -83,7 +83,7 @@ def state_of(file: Path) -> Any:
 
 
 class Grafana:
-    """What Grafana knows, kept in a database that has its own only for the organisations' numbers."""
+    """What Grafana knows, kept in a database of which only the table ``org`` is Grafana's own."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
